@@ -1,0 +1,1 @@
+"""The words and the flow: no I/O, no clock, no framework."""

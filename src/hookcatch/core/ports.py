@@ -1,0 +1,172 @@
+"""The ports: all that the flow needs from the world, with the contract of each.
+
+An inbox answers with `concurrent.futures.Future`: it has no colour. `Colour.wait` gives it one, by awaiting
+in an event loop or by blocking in a thread. So every store is written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from .model import (
+    Accepted,
+    Claim,
+    Close,
+    Duplicate,
+    Duplicates,
+    EventState,
+    Lease,
+    NewEvent,
+    Run,
+    StoredEvent,
+)
+
+T = TypeVar("T")
+
+Clock = Callable[[], float]
+"""Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which events: every condition that is set must hold. `type` may end in `*`; times are seconds since
+    the epoch, `since` inclusive, `until` exclusive; `before` is a `seq`, for the next page; newest first."""
+
+    source: str | None = None
+    type: str | None = None
+    id: str | None = None
+    tenant: str | None = None
+    states: frozenset[EventState] = frozenset()
+    since: float | None = None
+    until: float | None = None
+    before: int | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept, in seconds: `payload` the bodies of ended events, `key` the rows that dedupe
+    compares (and the bodies of parked events, which a person may still want to replay)."""
+
+    payload: float = 14 * 86400.0
+    key: float = 90 * 86400.0
+
+
+class Transaction(AbstractContextManager[Any], AbstractAsyncContextManager[Any], Protocol):
+    """The transaction in which a run is marked done.
+
+    Ask for it by annotation (`tx: Transaction`) and open it once, for as short as it takes::
+
+        with tx as db:                       # `async with` in an async handler
+            db.execute("UPDATE orders SET paid = 1 WHERE id = ?", (order.id,))
+
+    Entering begins it, checks the fence (LeaseLost if another worker owns the event) and marks the run done;
+    leaving commits both or, on an exception, neither. `db` is the store's own connection: for the SQLite
+    inbox a `sqlite3.Connection` on the same file.
+    """
+
+
+class Inbox(Protocol):
+    """The durable table of events. Every method that returns a Future may be called from any thread and
+    never blocks; the future fails with InboxUnavailable when the store cannot do it, in which case nothing
+    of the call has happened, or (a lost connection) it is unknown and calling again is harmless.
+
+    `durable`: whether a resolved `accept` survives the death of the process and of the machine.
+    `transactional`: whether `transaction` works.
+    """
+
+    durable: bool
+    transactional: bool
+
+    def open(self) -> None:
+        """Connect, check, migrate. Blocks. Raises ConfigurationError with what to do. Idempotent."""
+
+    def accept(
+        self,
+        events: Sequence[NewEvent],
+        *,
+        claim: Claim | None = None,
+        duplicates: Duplicates = Duplicates(),
+    ) -> Future[tuple[Accepted | Duplicate, ...]]:
+        """Keep the events of one delivery, all or none, in one commit: an answer for each, in order.
+
+        The claim of the key and the row are the same write, so of simultaneous copies exactly one is
+        Accepted. It resolves only after the commit is on disk. Every event starts `pending`, due at
+        `received_at`; with `claim` it starts leased (`running`, or `handling` if not `claim.rescue`) with
+        attempt 1, and so does a known event that is `failed`, or `handling` past its lease.
+        A known event is otherwise a Duplicate: its `duplicates` count grows, `conflicts` too if the body
+        differs, and nothing else of it changes, except that a `dead` one may be revived.
+        """
+
+    def lease(self, *, token: str, limit: int, now: float, until: float) -> Future[tuple[Lease, ...]]:
+        """Take up to `limit` events that are due (`pending`, `run_at <= now`) or whose worker is lost
+        (`running`, past its lease, or leased absurdly far ahead because a clock was set back), earliest
+        first. Each becomes `running` until `until` under a token made from `token`, its `attempt` grows in
+        the same commit, and `lost` too if its worker was. An event lost for the third time is not
+        leased but becomes `dead` with error `worker_lost`.
+        """
+
+    def heartbeat(self, leases: Sequence[Lease], *, until: float) -> Future[tuple[bool, ...]]:
+        """Prolong leases; False for one that is lost."""
+
+    def settle(self, lease: Lease, runs: Sequence[Run], close: Close | None) -> Future[None]:
+        """Record runs under the lease's fence, and with `close` give the lease back and set the event's
+        state; None keeps it. Fails with LeaseLost, having written nothing, if the lease is not held any more.
+        """
+
+    def release(self, leases: Sequence[Lease]) -> Future[None]:
+        """Give leases back unused (drain): `pending` again at once, the attempt not counted. Lost ones are skipped."""
+
+    def transaction(self, lease: Lease, run: Run) -> Transaction:
+        """The transaction that records `run` (succeeded) under the fence. ConfigurationError if not `transactional`."""
+
+    def find(self, query: Query) -> Sequence[StoredEvent]:
+        """Events, newest first, without their bodies. Blocks."""
+
+    def get(self, seq: int) -> tuple[StoredEvent, Sequence[Run]] | None:
+        """One event with its body and its runs. Blocks."""
+
+    def counts(self) -> dict[tuple[str, EventState], int]:
+        """How many events there are, by source and state. Blocks."""
+
+    def replay(self, seqs: Sequence[int], *, now: float) -> Future[int]:
+        """Make ended or failed events with a body due again, with a fresh series of attempts and no runs
+        done, counting `replays`; answers how many. Others are left alone."""
+
+    def discard(self, seqs: Sequence[int], *, now: float, why: str) -> Future[int]:
+        """Give up parked, failed and waiting events by an operator's word; answers how many."""
+
+    def prune(self, *, now: float, retention: Retention) -> Future[int]:
+        """Drop what retention allows, a bounded number a call, terminal rows only; answers how many rows or
+        bodies went, so that the caller goes on until it is 0."""
+
+    def next_due(self) -> float | None:
+        """When the next event is due or the next lease runs out; None if nothing waits. Blocks, briefly."""
+
+    def close(self) -> None:
+        """Finish what is queued and let go. Blocks. The inbox can be opened again."""
+
+
+class Colour(Protocol):
+    """How a leaf waits: awaiting in an event loop, or blocking in a thread and never suspending."""
+
+    async def wait(self, future: Future[T], timeout: float | None = None) -> T:
+        """The future's result. TimeoutError after `timeout` seconds; the future itself goes on."""
+
+    async def call(self, function: Callable[..., Any], timeout: float | None, /, **arguments: Any) -> Any:
+        """A handler's result: a coroutine function is awaited, a plain one runs in a thread where the caller
+        must not block. TimeoutError after `timeout` seconds."""
+
+
+class Observer(Protocol):
+    """Who is told. Must not raise and must not block."""
+
+    def delivered(self, **facts: Any) -> None:
+        """One request was answered."""
+
+    def attempted(self, **facts: Any) -> None:
+        """One attempt of one handler ended."""

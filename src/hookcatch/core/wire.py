@@ -1,0 +1,101 @@
+"""What comes in from the socket and what goes out: raw, ordered, unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from .errors import Rejected
+
+Pair = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Request:
+    """One HTTP request, as bytes.
+
+    Args:
+        method: `"POST"`; upper-cased.
+        url: the full URL the sender called, with its query; `""` when no scheme in use signs it.
+        headers: pairs of name and value, `str` or `bytes`, in the order of the wire, duplicates kept.
+        body: the exact bytes of the wire.
+    """
+
+    method: str
+    url: str
+    headers: tuple[Pair, ...]
+    body: bytes
+    _index: dict[bytes, bytes] = field(repr=False, compare=False)
+
+    def __init__(
+        self,
+        method: str,
+        url: str | None,
+        headers: Iterable[tuple[str | bytes, str | bytes]],
+        body: bytes | str = b"",
+    ) -> None:
+        pairs = tuple((_octets(name), _octets(value)) for name, value in headers)
+        put = object.__setattr__
+        put(self, "method", method.upper())
+        put(self, "url", url or "")
+        put(self, "headers", pairs)
+        put(self, "body", body.encode() if isinstance(body, str) else bytes(body))
+        put(self, "_index", {name.lower(): value for name, value in pairs})
+
+    def header(self, name: bytes) -> bytes | None:
+        """The value of a header that decides something; `name` in lower case.
+
+        Raises Rejected when it is ambiguous: sent twice, or beside a twin spelt with underscores,
+        which servers and proxies fold into one (ATTACKS A46, A47).
+        """
+        index = self._index
+        value = index.get(name)
+        if len(index) != len(self.headers) and sum(n.lower() == name for n, _ in self.headers) > 1:
+            raise Rejected("duplicate_header", name.decode())
+        if b"-" in name and name.replace(b"-", b"_") in index:
+            raise Rejected("ambiguous_header", name.decode())
+        return value
+
+    def replace(
+        self,
+        *,
+        url: str | None = None,
+        headers: Iterable[tuple[str | bytes, str | bytes]] | None = None,
+        body: bytes | None = None,
+    ) -> Request:
+        """A copy with some parts changed."""
+        return Request(
+            self.method,
+            self.url if url is None else url,
+            self.headers if headers is None else headers,
+            self.body if body is None else body,
+        )
+
+    def with_header(self, name: str, value: str | bytes) -> Request:
+        """A copy with the header set, in the place of any it had before."""
+        wanted = name.lower().encode()
+        kept = [pair for pair in self.headers if pair[0].lower() != wanted]
+        return self.replace(headers=[*kept, (name, value)])
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What is answered: `status`, a small fixed `body`, and headers as pairs of bytes."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[Pair, ...] = ((b"content-type", b"text/plain; charset=utf-8"),)
+
+    @property
+    def ok(self) -> bool:
+        """True for a 2xx: the sender will not come back with this event."""
+        return 200 <= self.status < 300
+
+
+def _octets(text: str | bytes) -> bytes:
+    if isinstance(text, bytes):
+        return text
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
