@@ -113,7 +113,10 @@ class Retry(Verdict):
 
 
 class Park(Verdict):
-    """Stop trying and keep the event visible: it will not heal by waiting. `hookcatch events replay` runs it again."""
+    """Stop trying and keep the event visible: it will not heal by waiting.
+
+    `hookcatch events replay` runs it again.
+    """
 
 
 class Discard(Verdict):

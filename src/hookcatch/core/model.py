@@ -30,7 +30,7 @@ EventState = Literal[
     "discarded",  # given up on purpose
 ]
 PARKED: frozenset[EventState] = frozenset({"invalid", "dead"})
-TERMINAL: frozenset[EventState] = frozenset({"succeeded", "ignored", "discarded"}) | PARKED
+TERMINAL: frozenset[EventState] = PARKED.union({"succeeded", "ignored", "discarded"})
 
 RunState = Literal["retry", "succeeded", "filtered", "invalid", "dead", "discarded"]
 
@@ -165,8 +165,8 @@ class Duplicates:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The event is kept: committed, and fsynced where the store promises it. `lease` is set if one was claimed.
-    `revived` and `replayed_content` say that it is not quite new."""
+    """The event is kept: committed, and fsynced where the store promises it. `lease` is set if one was
+    claimed. `revived` and `replayed_content` say that it is not quite new."""
 
     seq: int
     lease: Lease | None = None

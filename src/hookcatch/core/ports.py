@@ -119,10 +119,12 @@ class Inbox(Protocol):
         """
 
     def release(self, leases: Sequence[Lease]) -> Future[None]:
-        """Give leases back unused (drain): `pending` again at once, the attempt not counted. Lost ones are skipped."""
+        """Give leases back unused (drain): `pending` again at once, the attempt not counted. Lost ones are
+        skipped."""
 
     def transaction(self, lease: Lease, run: Run) -> Transaction:
-        """The transaction that records `run` (succeeded) under the fence. ConfigurationError if not `transactional`."""
+        """The transaction that records `run` (succeeded) under the fence. ConfigurationError if not
+        `transactional`."""
 
     def find(self, query: Query) -> Sequence[StoredEvent]:
         """Events, newest first, without their bodies. Blocks."""

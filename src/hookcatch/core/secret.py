@@ -6,7 +6,7 @@ from typing import NoReturn
 
 
 class Secret:
-    """A secret's bytes. It prints as `Secret(***)`, and refuses to be pickled, copied into JSON or formatted."""
+    """A secret's bytes. It prints as `Secret(***)` and refuses to be pickled."""
 
     __slots__ = ("_value",)
 
