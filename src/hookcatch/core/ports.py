@@ -16,14 +16,17 @@ from .model import (
     Accepted,
     Claim,
     Close,
+    Delivery,
     Duplicate,
     Duplicates,
     EventState,
     Lease,
     NewEvent,
+    Outcome,
     Run,
     StoredEvent,
 )
+from .wire import Response
 
 T = TypeVar("T")
 
@@ -69,6 +72,8 @@ class Transaction(AbstractContextManager[Any], AbstractAsyncContextManager[Any],
     inbox a `sqlite3.Connection` on the same file.
     """
 
+    committed: bool
+
 
 class Inbox(Protocol):
     """The durable table of events. Every method that returns a Future may be called from any thread and
@@ -98,6 +103,7 @@ class Inbox(Protocol):
         Accepted. It resolves only after the commit is on disk. Every event starts `pending`, due at
         `received_at`; with `claim` it starts leased (`running`, or `handling` if not `claim.rescue`) with
         attempt 1, and so does a known event that is `failed`, or `handling` past its lease.
+        Without `claim` such an event becomes `pending`, due at once, and is Accepted too: a worker has it now.
         A known event is otherwise a Duplicate: its `duplicates` count grows, `conflicts` too if the body
         differs, and nothing else of it changes, except that a `dead` one may be revived.
         """
@@ -115,7 +121,7 @@ class Inbox(Protocol):
 
     def settle(self, lease: Lease, runs: Sequence[Run], close: Close | None) -> Future[None]:
         """Record runs under the lease's fence, and with `close` give the lease back and set the event's
-        state; None keeps it. Fails with LeaseLost, having written nothing, if the lease is not held any more.
+        state and error (`lost` starts again from 0: this worker has survived); None keeps it. Fails with LeaseLost, having written nothing, if the lease is not held any more.
         """
 
     def release(self, leases: Sequence[Lease]) -> Future[None]:
@@ -132,6 +138,9 @@ class Inbox(Protocol):
     def get(self, seq: int) -> tuple[StoredEvent, Sequence[Run]] | None:
         """One event with its body and its runs. Blocks."""
 
+    def state_of(self, seq: int) -> tuple[EventState | None, Response | None]:
+        """The state of an event (None if it is gone) and the stored answer of its reply handler. Blocks, briefly."""
+
     def counts(self) -> dict[tuple[str, EventState], int]:
         """How many events there are, by source and state. Blocks."""
 
@@ -145,6 +154,10 @@ class Inbox(Protocol):
     def prune(self, *, now: float, retention: Retention) -> Future[int]:
         """Drop what retention allows, a bounded number a call, terminal rows only; answers how many rows or
         bodies went, so that the caller goes on until it is 0."""
+
+    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back after a commit of this process that made events due, from the committing thread; it must
+        not block. A hint, to save a worker the wait for its next look. Answers how to stop it."""
 
     def next_due(self) -> float | None:
         """When the next event is due or the next lease runs out; None if nothing waits. Blocks, briefly."""
@@ -167,8 +180,33 @@ class Colour(Protocol):
 class Observer(Protocol):
     """Who is told. Must not raise and must not block."""
 
-    def delivered(self, **facts: Any) -> None:
-        """One request was answered."""
+    def delivered(
+        self, *, source: str, delivery: Delivery | None, status: int, verdict: str, seconds: float
+    ) -> None:
+        """One request was answered; `delivery` is None if it was not verified."""
 
-    def attempted(self, **facts: Any) -> None:
+    def attempted(
+        self, *, lease: Lease, handler: str, outcome: Outcome, attempt: int, seconds: float
+    ) -> None:
         """One attempt of one handler ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The world, as the flow knows it.
+
+    Attributes:
+        random: draws from [0, 1), for jitter.
+        token: makes a lease token: random, never twice the same.
+        keep: keeps a lease alive as long as its block runs.
+        work: runs `process` on a lease apart from the caller, who may stop waiting for it.
+    """
+
+    inbox: Inbox
+    clock: Clock
+    colour: Colour
+    observer: Observer
+    random: Callable[[], float]
+    token: Callable[[], str]
+    keep: Callable[[Lease], AbstractContextManager[None]]
+    work: Callable[[Lease], Future[Close]]

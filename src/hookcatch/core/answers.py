@@ -1,0 +1,56 @@
+"""What is said back to the sender: small, fixed texts that tell nothing about us, and a handler's own reply."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from pydantic_core import to_json
+
+from .errors import ConfigurationError, Rejected
+from .wire import Response
+
+JSON = ((b"content-type", b"application/json"),)
+
+
+def acknowledge(status: int) -> Response:
+    """The event is safe: the sender may forget it."""
+    return Response(status, b"" if status == HTTPStatus.NO_CONTENT else b"ok\n")
+
+
+def refuse(why: Rejected, bad_signature: int = 401) -> Response:
+    """A refusal. One body a status, so that it does not tell which check failed (ATTACKS A20, A53)."""
+    status = bad_signature if why.status == HTTPStatus.UNAUTHORIZED else why.status
+    return Response(status, f"{_phrase(status)}\n".encode())
+
+
+def come_back(after: float = 5.0) -> Response:
+    """Not now; the sender keeps the event and brings it again in `after` seconds."""
+    headers = (*Response(503).headers, (b"retry-after", str(max(1, round(after))).encode()))
+    return Response(503, f"{_phrase(503)}\n".encode(), headers)
+
+
+def reply_with(value: Any) -> Response | None:
+    """What a reply handler returned, as a response: a Response as it is, text as text, anything else as JSON.
+
+    None leaves the answer to the source's usual acknowledgement.
+    """
+    if value is None or isinstance(value, Response):
+        return value
+    if isinstance(value, str):
+        return Response(200, value.encode())
+    if isinstance(value, bytes):
+        return Response(200, value)
+    try:
+        return Response(200, to_json(value), JSON)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"a reply handler returned {type(value).__name__}, which is neither a Response, text nor JSON ({error})"
+        ) from None
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:  # a provider may want a status that no standard knows (GoCardless: 498)
+        return "Refused"

@@ -1,0 +1,158 @@
+"""One attempt of one handler: from the stored bytes to an outcome."""
+
+from __future__ import annotations
+
+import traceback
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from .errors import Discard, LeaseLost, Park, Rejected, Retry
+from .handler import Handler, matches
+from .model import Event, Lease, Outcome, Run
+from .parse import parse
+from .payload import MISSING, Invalid, look_up, refuse_infinity, validate
+from .ports import Ports, Transaction
+
+_NAMESPACE = uuid.UUID("6f0b2f0e-5d0c-5a53-9d5b-0d8d7b6b8f11")
+FILTERED = Outcome("filtered")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an attempt needs to know besides its handler and its lease."""
+
+    provider: str
+    data_path: str
+    ports: Ports
+
+
+async def attempt(handler: Handler, lease: Lease, context: Context) -> tuple[Outcome, Run]:
+    """Run a handler once. Only LeaseLost, and what ends the whole process, get out.
+
+    The workers that were lost on this event count as attempts of every handler that was waiting then.
+    """
+    ports = context.ports
+    before = lease.runs.get(handler.name)
+    number = (before.attempts if before else 0) + lease.event.lost + 1
+    started = ports.clock()
+    done = Run(handler.name, "succeeded", number, started_at=started, finished_at=started)
+    transaction = ports.inbox.transaction(lease, done) if handler.wants_transaction else None
+    outcome = await _outcome(handler, lease, context, number, transaction)
+    if transaction is not None and transaction.committed:
+        # the effect is in the database and so is the mark: whatever came after cannot undo it
+        outcome = Outcome("succeeded", outcome.error, value=outcome.value)
+    if outcome.state == "retry" and number >= handler.max_attempts:
+        outcome = Outcome("dead", f"gave up after {number} attempts: {outcome.error}")
+    finished = ports.clock()
+    ports.observer.attempted(
+        lease=lease, handler=handler.name, outcome=outcome, attempt=number, seconds=finished - started
+    )
+    return outcome, Run(
+        handler.name, outcome.state, number, outcome.run_at, outcome.error, started, finished
+    )
+
+
+async def _outcome(
+    handler: Handler, lease: Lease, context: Context, number: int, transaction: Transaction | None
+) -> Outcome:
+    ports = context.ports
+    try:
+        arguments = _arguments(handler, lease, context, number, transaction)
+        if arguments is None:
+            return FILTERED
+        value = await ports.colour.call(handler.function, handler.timeout, **arguments)
+    except LeaseLost:
+        raise
+    except Invalid as why:
+        return Outcome("invalid", str(why))
+    except Discard as why:
+        return Outcome("discarded", str(why))
+    except Park as why:
+        return Outcome("dead", str(why))
+    except Exception as error:  # the one place where anything at all may come out of the user's code
+        wait = error.after if isinstance(error, Retry) else None
+        if wait is None:
+            wait = handler.backoff.delay(number, ports.random)
+        return Outcome("retry", describe(error, handler), ports.clock() + wait)
+    return Outcome("succeeded", value=value)
+
+
+def describe(error: Exception, handler: Handler) -> str:
+    """What went wrong and where, without the values of any variable."""
+    if isinstance(error, Retry):
+        return str(error)
+    if isinstance(error, TimeoutError) and not str(error):
+        return f"TimeoutError: not done after {handler.timeout:g} s"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"
+
+
+def _arguments(
+    handler: Handler, lease: Lease, context: Context, number: int, transaction: Transaction | None
+) -> dict[str, Any] | None:
+    """The keyword arguments of the handler; None if its condition does not hold."""
+    payload = read(lease)
+    if isinstance(handler.when, Mapping) and not matches(handler.when, payload):
+        return None
+    if handler.data is not None:
+        data = validate(handler.data, payload, context.data_path)
+    else:
+        data = look_up(payload, context.data_path)
+    event = _event(handler, lease, context, number, payload=payload, data=None if data is MISSING else data)
+    if callable(handler.when) and not handler.when(event):
+        return None
+    arguments: dict[str, Any] = {}
+    for slot in handler.slots:
+        if slot.kind == "event":
+            arguments[slot.name] = event
+        elif slot.kind == "transaction":
+            arguments[slot.name] = transaction
+        elif slot.path is None:
+            arguments[slot.name] = event.data
+        elif slot.wanted is not None:
+            arguments[slot.name] = validate(slot.wanted, payload, slot.path)
+    return arguments
+
+
+def read(lease: Lease) -> Any:
+    """The payload of a stored event. Raises Invalid if it cannot be had any more."""
+    event = lease.event
+    if event.body is None:
+        raise Invalid("its payload is past retention and gone")
+    try:
+        payload = parse(event.body, event.format)
+    except Rejected as why:
+        raise Invalid(str(why)) from None
+    refuse_infinity(payload)
+    return payload
+
+
+def idempotency_key(source: str, tenant: str, id_: str, handler: str) -> str:
+    """A UUID for one handler's work on one event; lengths keep `a`+`bc` and `ab`+`c` apart (ATTACKS A25)."""
+    return str(uuid.uuid5(_NAMESPACE, "".join(f"{len(x)}:{x}" for x in (source, tenant, id_, handler))))
+
+
+def _event(
+    handler: Handler, lease: Lease, context: Context, number: int, *, payload: Any, data: Any
+) -> Event[Any]:
+    stored = lease.event
+    return Event(
+        id=stored.id,
+        type=stored.type,
+        source=stored.source,
+        provider=context.provider,
+        tenant=stored.tenant,
+        data=data,
+        payload=payload,
+        raw=stored.body or b"",
+        headers=stored.headers,
+        received_at=datetime.fromtimestamp(stored.received_at, UTC),
+        occurred_at=None if stored.occurred_at is None else datetime.fromtimestamp(stored.occurred_at, UTC),
+        attempt=number,
+        is_replay=stored.replays > 0,
+        idempotency_key=idempotency_key(stored.source, stored.tenant, stored.id, handler.name),
+    )

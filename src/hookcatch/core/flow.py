@@ -1,0 +1,216 @@
+"""The two paths: `receive`, from a request to the ack, and `process`, from a lease to its settlement.
+
+    Request -> verify -> Delivery -> accept -> Accepted | Duplicate -> Response       receive
+    Lease -> handlers -> Outcome, each by itself -> settle                            process
+
+Everything that runs a handler goes through `process`: the worker, an ack that waits for the handler, a replay.
+Nothing here blocks, awaits or tells the time but through a port, so the same lines serve every server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+
+from .answers import acknowledge, come_back, refuse, reply_with
+from .endpoint import App, Endpoint
+from .attempt import Context, attempt
+from .errors import InboxUnavailable, LeaseLost, Rejected
+from .handler import Handler, matches
+from .model import Accepted, Claim, Close, Delivery, Duplicate, Lease, Run
+from .payload import Invalid, validate
+from .ports import Ports
+from .rows import duplicates, new_events
+from .wire import Request, Response
+
+LEASE = 60.0
+"""Seconds a lease lasts; it is prolonged four times in that time while its worker lives."""
+
+Answer = tuple[Response, str]
+"""The response, and for our own log why it is the right one."""
+
+
+async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) -> Response:
+    """Verify, keep, acknowledge. Says 2xx only of what is kept; raises nothing that a sender could cause."""
+    started = ports.clock()
+    delivery: Delivery | None = None
+    try:
+        delivery = endpoint.verifier.verify(request, started)
+        waits = _waits_for_handlers(delivery, endpoint, app)
+        claim = Claim(ports.token(), started + LEASE, endpoint.policy.ack == "deadline") if waits else None
+        answers = await ports.colour.wait(
+            ports.inbox.accept(
+                new_events(delivery, request, endpoint, started),
+                claim=claim,
+                duplicates=duplicates(endpoint.policy, started),
+            ),
+            endpoint.policy.ack_deadline,
+        )
+        _refuse_what_the_policy_refuses(answers, endpoint)
+        if waits:
+            response, verdict = await _after_handlers(answers, endpoint, ports, started)
+        else:
+            response, verdict = acknowledge(endpoint.policy.success), _stored(answers)
+    except Rejected as why:
+        response, verdict = refuse(why, endpoint.policy.bad_signature), str(why)
+    except InboxUnavailable as why:
+        response, verdict = come_back(why.retry_after), f"inbox unavailable: {why}"
+    except TimeoutError:
+        response, verdict = come_back(), "the inbox did not answer in time"
+    ports.observer.delivered(
+        source=endpoint.name,
+        delivery=delivery,
+        status=response.status,
+        verdict=verdict,
+        seconds=ports.clock() - started,
+    )
+    return response
+
+
+async def process(lease: Lease, app: App, ports: Ports) -> Close:
+    """Run what is due of an event's handlers, each by itself, and settle under the lease's fence.
+
+    Each handler's result is on disk before the next one starts, so a crash repeats only the one it hit.
+
+    Raises:
+        LeaseLost: another worker owns the event, and nothing was written.
+    """
+    event = lease.event
+    endpoint = app.endpoints.get(event.source)
+    context = Context(endpoint.provider if endpoint else "", endpoint.data_path if endpoint else "", ports)
+    handlers = app.routes.find(event.source, event.type)
+    runs = dict(lease.runs)
+    unsaved: list[Run] = []
+    reply: Response | None = None
+    with ports.keep(lease):
+        for handler in _due(handlers, lease, endpoint, ports.clock()):
+            if unsaved:
+                await ports.colour.wait(ports.inbox.settle(lease, unsaved, None))
+            outcome, run = await attempt(handler, lease, context)
+            runs[handler.name] = run
+            unsaved = [run]
+            reply = reply_with(outcome.value) if handler.reply else reply
+        close = _conclude(handlers, runs, lease, reply, ports.clock())
+        await ports.colour.wait(ports.inbox.settle(lease, unsaved, close))
+    return close
+
+
+def _waits_for_handlers(delivery: Delivery, endpoint: Endpoint, app: App) -> bool:
+    """Whether handlers run before the ack. Refuses broken payloads on the way, where the policy wants that."""
+    policy = endpoint.policy
+    if policy.ack == "stored" and policy.on_invalid == "park" and not app.has_replies:
+        return False
+    wanted = [(event, handler) for event in delivery.events for handler in app.routes.find(endpoint.name, event.type)]
+    if policy.on_invalid == "reject":
+        for event, handler in wanted:
+            _refuse_invalid(handler, event.payload, endpoint.data_path)
+    return policy.ack != "stored" or any(handler.reply for _, handler in wanted)
+
+
+def _refuse_invalid(handler: Handler, payload: object, data_path: str) -> None:
+    if isinstance(handler.when, Mapping) and not matches(handler.when, payload):
+        return
+    try:
+        for slot in handler.slots:
+            if slot.wanted is not None:
+                validate(slot.wanted, payload, data_path if slot.path is None else slot.path)
+    except Invalid as why:
+        raise Rejected("invalid_payload", str(why)) from None
+
+
+def _refuse_what_the_policy_refuses(answers: Sequence[Accepted | Duplicate], endpoint: Endpoint) -> None:
+    known = [answer for answer in answers if isinstance(answer, Duplicate)]
+    if endpoint.policy.on_conflict == "reject" and any(answer.conflict for answer in known):
+        raise Rejected("conflicting_body", "this id was received before, with another body")
+    if any(answer.replayed_content for answer in known):
+        raise Rejected("replayed_content", "this signed content was received before, under another id")
+
+
+def _stored(answers: Sequence[Accepted | Duplicate]) -> str:
+    return "stored" if any(isinstance(answer, Accepted) for answer in answers) or not answers else "duplicate"
+
+
+async def _after_handlers(
+    answers: Sequence[Accepted | Duplicate], endpoint: Endpoint, ports: Ports, started: float
+) -> Answer:
+    """Run the claimed events, wait for them or for the deadline, and say what came of it.
+
+    With `handled`, 2xx is never said while an event is undecided: if the first copy failed after we had
+    acknowledged the second, the event would be lost.
+    """
+    policy = endpoint.policy
+    work = [ports.work(one.lease) for one in answers if isinstance(one, Accepted) and one.lease]
+    closes: list[Close] = []
+    try:
+        for future in work:
+            left = max(0.0, started + policy.ack_deadline - ports.clock())
+            closes.append(await ports.colour.wait(future, left))
+        replies = [one.reply for one in answers if isinstance(one, Duplicate)]
+        for known in answers:
+            if isinstance(known, Duplicate) and known.state == "handling":
+                replies.append(await _mirror(known, ports, started + policy.ack_deadline))
+    except (TimeoutError, LeaseLost):
+        if policy.ack == "deadline":
+            return acknowledge(policy.success), "stored, the handlers go on"
+        return come_back(), "undecided"
+    if any(close.state == "failed" for close in closes):
+        return come_back(), "a handler failed"
+    replies += [close.reply for close in closes]
+    reply = next((one for one in replies if one is not None), None)
+    return reply or acknowledge(policy.success), "handled" if work else "duplicate"
+
+
+async def _mirror(known: Duplicate, ports: Ports, deadline: float) -> Response | None:
+    """Wait until whoever handles the first copy has decided. Raises TimeoutError if that takes too long."""
+    while ports.clock() < deadline:
+        try:
+            # a future that nobody resolves: a pause, in either colour
+            await ports.colour.wait(Future[None](), 0.05)
+        except TimeoutError:
+            state, reply = ports.inbox.state_of(known.seq)
+            if state == "failed":
+                break
+            if state != "handling":
+                return reply
+    raise TimeoutError
+
+
+def _due(
+    handlers: Sequence[Handler], lease: Lease, endpoint: Endpoint | None, now: float
+) -> list[Handler]:
+    """The handlers to run under this lease: not done yet, and not waiting for a later time."""
+    before_ack = lease.event.state == "handling"
+    only_replies = before_ack and endpoint is not None and endpoint.policy.ack == "stored"
+    due = []
+    for handler in handlers:
+        run = lease.runs.get(handler.name)
+        waits = run is not None and (run.state != "retry" or (not before_ack and (run.run_at or 0) > now))
+        if not waits and (handler.reply or not only_replies):
+            due.append(handler)
+    return due
+
+
+def _conclude(
+    handlers: Sequence[Handler], runs: Mapping[str, Run], lease: Lease, reply: Response | None, now: float
+) -> Close:
+    """What all runs together make of the event."""
+    known = [runs[handler.name] for handler in handlers if handler.name in runs]
+    retries = [run for run in known if run.state == "retry"]
+    if retries and lease.event.state == "handling":
+        return Close("failed", error=_why(retries[0]))
+    if retries or len(known) < len(handlers):
+        times = [now if run.run_at is None else run.run_at for run in retries]
+        times += [now] * (len(handlers) > len(known))
+        return Close("pending", min(times), _why(retries[0]) if retries else "", reply)
+    for state in ("dead", "invalid"):
+        for run in known:
+            if run.state == state:
+                return Close(state, error=_why(run), reply=reply)
+    for state in ("succeeded", "discarded"):
+        if any(run.state == state for run in known):
+            return Close(state, reply=reply)
+    return Close("ignored", reply=reply)
+
+
+def _why(run: Run) -> str:
+    return f"{run.handler}: {run.error}"
