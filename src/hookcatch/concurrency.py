@@ -44,7 +44,12 @@ class Asyncio:
             async with asyncio.timeout(timeout):
                 return await function(**arguments)
         context = contextvars.copy_context()
-        return await self.wait(self._pool.submit(context.run, partial(function, **arguments)), timeout)
+        try:
+            answer = self._pool.submit(context.run, partial(function, **arguments))
+        except RuntimeError:
+            # the interpreter is ending and takes no more work: leave the event to the next process
+            raise asyncio.CancelledError from None
+        return await self.wait(answer, timeout)
 
     def close(self) -> None:
         """Let the threads end when their handlers do."""

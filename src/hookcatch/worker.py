@@ -6,14 +6,16 @@ import asyncio
 import logging
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from .core.errors import HookcatchError, InboxUnavailable, LeaseLost
 from .core.endpoint import App
+from .core.errors import InboxUnavailable, LeaseLost
 from .core.flow import LEASE, process
 from .core.model import Close, Lease
 from .core.ports import Clock, Inbox, Ports, Retention
+from .observe.logs import escape
 
 logger = logging.getLogger("hookcatch")
 
@@ -79,51 +81,79 @@ class Worker:
 
     app: App
     ports: Ports
+    loop: asyncio.AbstractEventLoop
     concurrency: int
     retention: Retention
-    _tasks: dict[asyncio.Task[Close | None], Lease] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: bool = False
 
     async def run(self, *, until_idle: bool = False) -> None:
         """Work until `stop`; with `until_idle` until nothing waits any more, not even a retry."""
-        loop = asyncio.get_running_loop()
-        silence = self.ports.inbox.listen(lambda: self._called(loop))
-        housekeeping = asyncio.create_task(self._keep_house())
+        silence = self.ports.inbox.listen(self._called)
+        housekeeping = self.loop.create_task(self._keep_house())
         try:
             while not self._stopping:
                 self._wake.clear()
-                if not await self._take() and not self._tasks and until_idle and not self._anything_left():
+                if not await self._take() and until_idle and self._is_idle():
                     return
                 await self._pause()
         finally:
             silence()
             housekeeping.cancel()
-            await self._drain()
+            await self.drain()
 
     def stop(self) -> None:
         """Claim nothing more; `run` returns when what runs has ended, or after DRAIN seconds."""
         self._stopping = True
         self._wake.set()
 
-    async def work(self, lease: Lease) -> Close | None:
-        """Process one lease; what goes wrong around the handlers is logged, and the lease runs out."""
-        try:
-            return await process(lease, self.app, self.ports)
-        except LeaseLost:
-            logger.warning("lease lost: %s %s", lease.event.source, lease.event.id)
-        except HookcatchError as why:
-            logger.error("event %s of %s stays as it is: %s", lease.event.id, lease.event.source, why)  # noqa: TRY400
-        return None
+    def adopt(self, lease: Lease) -> Future[Close]:
+        """Process a lease that somebody else took, and answer them with what came of it; from any thread."""
+        answer: Future[Close] = Future()
+        self.loop.call_soon_threadsafe(self._start, lease, answer)
+        return answer
 
-    def _called(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def drain(self) -> None:
+        """Wait for what runs; give back what does not end in time."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=DRAIN)
+        left = list(self._tasks)
+        if left:
+            logger.warning("%d events did not end in %.0f s and are given back", len(left), DRAIN)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        # the inbox works in order: once this is answered, what was given back is on disk
+        await self.ports.colour.wait(self.ports.inbox.release([]))
+
+    def _start(self, lease: Lease, answer: Future[Close]) -> None:
+        task = self.loop.create_task(self._work(lease, answer))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    async def _work(self, lease: Lease, answer: Future[Close]) -> None:
+        """Process one lease. If it cannot be settled the lease runs out, and another worker takes it."""
+        try:
+            answer.set_result(await process(lease, self.app, self.ports))
+        except asyncio.CancelledError:
+            answer.cancel()
+            self.ports.inbox.release([lease])
+            raise
+        except (LeaseLost, InboxUnavailable) as why:
+            logger.warning(
+                "event %s of %s was not settled: %r", escape(lease.event.id), lease.event.source, why
+            )
+            answer.set_exception(why)
+
+    def _called(self) -> None:
         if not self._wake.is_set():
-            loop.call_soon_threadsafe(self._wake.set)
+            self.loop.call_soon_threadsafe(self._wake.set)
 
     async def _take(self) -> bool:
         """Lease as much as there are hands for; whether there was any."""
         free = self.concurrency - len(self._tasks)
-        if not free:
+        if free <= 0:
             return True
         now = self.ports.clock()
         try:
@@ -131,48 +161,36 @@ class Worker:
                 self.ports.inbox.lease(token=self.ports.token(), limit=free, now=now, until=now + LEASE)
             )
         except InboxUnavailable as why:
-            logger.warning("the inbox cannot be read, waiting: %s", why)
+            logger.warning("the inbox cannot be read now: %s", why)
             return True
         for lease in leases:
-            task = asyncio.create_task(self.work(lease))
-            self._tasks[task] = lease
-            task.add_done_callback(self._ended)
+            self._start(lease, Future())
         return bool(leases)
 
-    def _ended(self, task: asyncio.Task[Close | None]) -> None:
-        self._tasks.pop(task, None)
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
         self._wake.set()
 
     async def _pause(self) -> None:
-        if len(self._tasks) < self.concurrency or not self._wake.is_set():
-            try:
-                async with asyncio.timeout(POLL):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+        try:
+            async with asyncio.timeout(POLL):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
 
-    def _anything_left(self) -> bool:
-        return self.ports.inbox.next_due() is not None
+    def _is_idle(self) -> bool:
+        return not self._tasks and self.ports.inbox.next_due() is None
 
     async def _keep_house(self) -> None:
         """Let go of what retention allows, a little at a time."""
         while True:
             try:
-                while await self.ports.colour.wait(
-                    self.ports.inbox.prune(now=self.ports.clock(), retention=self.retention)
-                ):
-                    await asyncio.sleep(0.01)
+                await self._prune()
             except InboxUnavailable as why:
                 logger.warning("old events could not be pruned: %s", why)
             await asyncio.sleep(PRUNE_EVERY)
 
-    async def _drain(self) -> None:
-        """Wait for what runs; give back what does not end in time."""
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=DRAIN)
-        left = dict(self._tasks)
-        for task in left:
-            task.cancel()
-        if left:
-            logger.warning("%d handlers did not end in %.0f s; their events are given back", len(left), DRAIN)
-            await self.ports.colour.wait(self.ports.inbox.release(list(left.values())))
+    async def _prune(self) -> None:
+        now = self.ports.clock()
+        while await self.ports.colour.wait(self.ports.inbox.prune(now=now, retention=self.retention)):
+            pass

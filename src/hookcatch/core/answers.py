@@ -21,13 +21,13 @@ def acknowledge(status: int) -> Response:
 def refuse(why: Rejected, bad_signature: int = 401) -> Response:
     """A refusal. One body a status, so that it does not tell which check failed (ATTACKS A20, A53)."""
     status = bad_signature if why.status == HTTPStatus.UNAUTHORIZED else why.status
-    return Response(status, f"{_phrase(status)}\n".encode())
+    return Response(status, f"{phrase(status)}\n".encode())
 
 
 def come_back(after: float = 5.0) -> Response:
     """Not now; the sender keeps the event and brings it again in `after` seconds."""
     headers = (*Response(503).headers, (b"retry-after", str(max(1, round(after))).encode()))
-    return Response(503, f"{_phrase(503)}\n".encode(), headers)
+    return Response(503, f"{phrase(503)}\n".encode(), headers)
 
 
 def reply_with(value: Any) -> Response | None:
@@ -49,7 +49,8 @@ def reply_with(value: Any) -> Response | None:
         ) from None
 
 
-def _phrase(status: int) -> str:
+def phrase(status: int) -> str:
+    """The status in words."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:  # a provider may want a status that no standard knows (GoCardless: 498)

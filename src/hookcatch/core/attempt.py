@@ -50,9 +50,7 @@ async def attempt(handler: Handler, lease: Lease, context: Context) -> tuple[Out
     ports.observer.attempted(
         lease=lease, handler=handler.name, outcome=outcome, attempt=number, seconds=finished - started
     )
-    return outcome, Run(
-        handler.name, outcome.state, number, outcome.run_at, outcome.error, started, finished
-    )
+    return outcome, Run(handler.name, outcome.state, number, outcome.run_at, outcome.error, started, finished)
 
 
 async def _outcome(

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from typing import Literal
 
 from .answers import acknowledge, come_back, refuse, reply_with
-from .endpoint import App, Endpoint
 from .attempt import Context, attempt
+from .endpoint import App, Endpoint
 from .errors import InboxUnavailable, LeaseLost, Rejected
 from .handler import Handler, matches
-from .model import Accepted, Claim, Close, Delivery, Duplicate, Lease, Run
+from .model import PARKED, Accepted, Claim, Close, Delivery, Duplicate, Lease, Run
 from .payload import Invalid, validate
 from .ports import Ports
 from .rows import duplicates, new_events
@@ -25,6 +26,13 @@ from .wire import Request, Response
 
 LEASE = 60.0
 """Seconds a lease lasts; it is prolonged four times in that time while its worker lives."""
+
+_BY_WEIGHT: tuple[Literal["dead", "invalid", "succeeded", "discarded"], ...] = (
+    "dead",
+    "invalid",
+    "succeeded",
+    "discarded",
+)
 
 Answer = tuple[Response, str]
 """The response, and for our own log why it is the right one."""
@@ -67,6 +75,15 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
     return response
 
 
+def turn_away(why: Rejected, endpoint: Endpoint, ports: Ports) -> Response:
+    """The answer to a request whose head or body was refused by the edge."""
+    response = refuse(why, endpoint.policy.bad_signature)
+    ports.observer.delivered(
+        source=endpoint.name, delivery=None, status=response.status, verdict=str(why), seconds=0.0
+    )
+    return response
+
+
 async def process(lease: Lease, app: App, ports: Ports) -> Close:
     """Run what is due of an event's handlers, each by itself, and settle under the lease's fence.
 
@@ -100,7 +117,11 @@ def _waits_for_handlers(delivery: Delivery, endpoint: Endpoint, app: App) -> boo
     policy = endpoint.policy
     if policy.ack == "stored" and policy.on_invalid == "park" and not app.has_replies:
         return False
-    wanted = [(event, handler) for event in delivery.events for handler in app.routes.find(endpoint.name, event.type)]
+    wanted = [
+        (event, handler)
+        for event in delivery.events
+        for handler in app.routes.find(endpoint.name, event.type)
+    ]
     if policy.on_invalid == "reject":
         for event, handler in wanted:
             _refuse_invalid(handler, event.payload, endpoint.data_path)
@@ -145,10 +166,10 @@ async def _after_handlers(
         for future in work:
             left = max(0.0, started + policy.ack_deadline - ports.clock())
             closes.append(await ports.colour.wait(future, left))
-        replies = [one.reply for one in answers if isinstance(one, Duplicate)]
-        for known in answers:
-            if isinstance(known, Duplicate) and known.state == "handling":
-                replies.append(await _mirror(known, ports, started + policy.ack_deadline))
+        known = [one for one in answers if isinstance(one, Duplicate)]
+        replies = [one.reply for one in known]
+        undecided = [one for one in known if one.state == "handling"]
+        replies += [await _mirror(one, ports, started + policy.ack_deadline) for one in undecided]
     except (TimeoutError, LeaseLost):
         if policy.ack == "deadline":
             return acknowledge(policy.success), "stored, the handlers go on"
@@ -175,9 +196,7 @@ async def _mirror(known: Duplicate, ports: Ports, deadline: float) -> Response |
     raise TimeoutError
 
 
-def _due(
-    handlers: Sequence[Handler], lease: Lease, endpoint: Endpoint | None, now: float
-) -> list[Handler]:
+def _due(handlers: Sequence[Handler], lease: Lease, endpoint: Endpoint | None, now: float) -> list[Handler]:
     """The handlers to run under this lease: not done yet, and not waiting for a later time."""
     before_ack = lease.event.state == "handling"
     only_replies = before_ack and endpoint is not None and endpoint.policy.ack == "stored"
@@ -202,13 +221,10 @@ def _conclude(
         times = [now if run.run_at is None else run.run_at for run in retries]
         times += [now] * (len(handlers) > len(known))
         return Close("pending", min(times), _why(retries[0]) if retries else "", reply)
-    for state in ("dead", "invalid"):
+    for state in _BY_WEIGHT:
         for run in known:
             if run.state == state:
-                return Close(state, error=_why(run), reply=reply)
-    for state in ("succeeded", "discarded"):
-        if any(run.state == state for run in known):
-            return Close(state, reply=reply)
+                return Close(state, error=_why(run) if state in PARKED else "", reply=reply)
     return Close("ignored", reply=reply)
 
 

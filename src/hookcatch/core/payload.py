@@ -101,4 +101,6 @@ def _message(error: ValidationError) -> str:
     ]
     count = error.error_count()
     more = [f"... and {count - MAX_ERRORS} more"] if count > MAX_ERRORS else []
-    return "\n".join([f"{count} validation error{'s' if count != 1 else ''} for {error.title}", *lines, *more])
+    return "\n".join(
+        [f"{count} validation error{'s' if count != 1 else ''} for {error.title}", *lines, *more]
+    )

@@ -1,0 +1,206 @@
+"""What a user builds and decorates: Hookcatch and its sources."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, Unpack
+
+from .core import routing
+from .core.endpoint import App, Endpoint
+from .core.errors import ConfigurationError
+from .core.handler import Handler
+from .core.model import Delivery
+from .core.ports import Clock, Inbox, Observer, Retention
+from .core.wire import Request
+from .inbox import open_inbox
+from .observe.logs import Logs, logger
+from .providers import Provider
+from .router import F, HandlerOptions, Router
+from .source import Secrets, SourceOptions, build_endpoint, choose_provider
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
+
+DEFAULT_INBOX = "sqlite:///hookcatch.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A provider with this app's secrets, served at a path. Made by `Hookcatch.source`."""
+
+    name: str
+    provider: Provider
+    endpoint: Endpoint
+    _hooks: Hookcatch
+
+    def on(self, types: str | Iterable[str], **options: Unpack[HandlerOptions]) -> Callable[[F], F]:
+        """As `Hookcatch.on`, for events of this source only."""
+        return self._hooks.on(types, source=self.name, **options)
+
+    def verify(self, request: Request) -> Delivery:
+        """Only verify: no inbox, no handlers. Raises Rejected and nothing else."""
+        return self.endpoint.verifier.verify(request, self._hooks.clock())
+
+
+class Hookcatch(Router):
+    """The receiver: an ASGI app by itself, a WSGI app as `hooks.wsgi`, or a middleware in front of your own.
+
+    Args:
+        inbox: where events are kept: `sqlite:///file.db`, `memory:`, or an Inbox. Default
+            `$HOOKCATCH_INBOX`, else `sqlite:///hookcatch.db`.
+        public_url: the URL under which the mount is reached from outside, for schemes that sign it.
+        concurrency: how many events a process works on at a time.
+        worker: False for a process that only receives; run `hookcatch worker` beside it.
+        retention: how long ended events are kept.
+        clock: seconds since the epoch.
+        observer: who is told of deliveries and attempts; default the log.
+    """
+
+    def __init__(
+        self,
+        inbox: str | Inbox | None = None,
+        *,
+        public_url: str = "",
+        concurrency: int = 10,
+        worker: bool = True,
+        retention: Retention = Retention(),
+        clock: Clock = time.time,
+        observer: Observer | None = None,
+    ) -> None:
+        super().__init__()
+        self.clock = clock
+        self.concurrency = concurrency
+        self._inbox = inbox or os.environ.get("HOOKCATCH_INBOX") or DEFAULT_INBOX
+        self._public_url = public_url.rstrip("/")
+        self._embedded = worker
+        self._retention = retention
+        self._observer = observer or Logs()
+        self._sources: dict[str, Source] = {}
+        self._paths: dict[str, Endpoint] = {}
+        self._built: App | None = None
+        self._runtime: Runtime | None = None
+        self._lock = threading.Lock()
+
+    def source(
+        self,
+        name: str,
+        provider: str | Provider | None = None,
+        secret: Secrets | None = None,
+        **options: Unpack[SourceOptions],
+    ) -> Source:
+        """Serve a provider at a path.
+
+        Args:
+            name: names the source, its path, and a part of every event key. Keep it.
+            provider: a name from the catalogue, or a Provider of your own; default the name of the source.
+            secret: the secret, or while one is being rotated a list of them; for public-key providers the
+                public key. Decoded and checked now.
+            **options: see SourceOptions.
+
+        Raises:
+            ConfigurationError: with what to change.
+        """
+        self._check_open()
+        if name in self._sources:
+            raise ConfigurationError(f"there is a source {name!r} already; two accounts are two sources")
+        known = choose_provider(name, provider, unsigned=options.get("unsigned", False))
+        endpoint = build_endpoint(name, known, secret, options, self._public_url)
+        if endpoint.path in self._paths:
+            raise ConfigurationError(f"source {name!r}: {endpoint.path} is the path of another source")
+        source = Source(name, known, endpoint, self)
+        self._sources[name] = source
+        self._paths[endpoint.path] = endpoint
+        return source
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """The sources, by name."""
+        return dict(self._sources)
+
+    def match(self, path: str) -> Endpoint | None:
+        """The endpoint that is served at a path below the mount, with or without a slash at its end."""
+        return self._paths.get(path) or self._paths.get(path.rstrip("/"))
+
+    def build(self) -> App:
+        """Check everything and freeze it; done at the first use. Raises ConfigurationError."""
+        if self._built is None:
+            handlers = [(one, one.build()) for one in self._registered]
+            for _, handler in handlers:
+                self._check(handler)
+            self._built = App(
+                endpoints={name: source.endpoint for name, source in self._sources.items()},
+                routes=routing.build(
+                    [handler for one, handler in handlers if not one.fallback],
+                    [handler for one, handler in handlers if one.fallback],
+                ),
+                has_replies=any(handler.reply for _, handler in handlers),
+            )
+        return self._built
+
+    def inbox(self) -> Inbox:
+        """The inbox, opened: to look into it or to replay."""
+        inbox = open_inbox(self._inbox, clock=self.clock) if isinstance(self._inbox, str) else self._inbox
+        self._inbox = inbox
+        inbox.open()
+        return inbox
+
+    def runtime(self) -> Runtime:
+        """This process's runtime, made on first use: a forked child makes its own."""
+        runtime = self._runtime
+        if runtime is not None and runtime.alive:
+            return runtime
+        with self._lock:
+            if self._runtime is None or not self._runtime.alive:
+                self._runtime = self._start()
+            return self._runtime
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        """ASGI. The edge is imported on first use, so that importing hookcatch loads no server's half."""
+        from .asgi import serve
+
+        await serve(self, scope, receive, send)
+
+    def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """WSGI: `application = hooks.wsgi`."""
+        from .wsgi import serve
+
+        return serve(self, environ, start_response)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Hookcatch holds secrets and cannot be pickled; import it where it is needed")
+
+    def _start(self) -> Runtime:
+        from .runtime import Runtime, Settings
+
+        app = self.build()
+        for source in self._sources.values():
+            if not source.provider.signed:
+                logger.warning("source %s is unsigned: anybody can send events to it", source.name)
+        settings = Settings(self.concurrency, self._embedded, self._retention)
+        return Runtime(app, self.inbox(), settings, self.clock, self._observer)
+
+    def _check_open(self) -> None:
+        if self._built is not None:
+            raise ConfigurationError(
+                "hookcatch has started: register sources and handlers when your app is imported"
+            )
+
+    def _check(self, handler: Handler) -> None:
+        if handler.source is not None and handler.source not in self._sources:
+            raise ConfigurationError(
+                f"handler {handler.name}: there is no source {handler.source!r}, only "
+                f"{', '.join(sorted(self._sources)) or 'none at all'}"
+            )
+        if handler.wants_transaction and not self.inbox().transactional:
+            raise ConfigurationError(
+                f"handler {handler.name} asks for a Transaction, which this inbox cannot give; use sqlite:///..."
+            )

@@ -1,0 +1,172 @@
+"""ASGI: an app, and a middleware that takes the webhooks' paths and passes everything else through untouched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from .core.admission import READ_DEADLINE, admit, check_length
+from .core.answers import come_back, refuse
+from .core.endpoint import Endpoint
+from .core.errors import Rejected
+from .core.flow import receive, turn_away
+from .core.wire import Request, Response
+from .runtime import Hooks
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_CHUNKS = 16 << 10
+"""A megabyte in single bytes is an attack, not a body (ATTACKS A35)."""
+
+
+class ClientGone(Exception):
+    """The sender closed the connection before its body was whole; there is nobody to answer."""
+
+
+async def serve(hooks: Hooks, scope: Scope, receive_: Receive, send: Send) -> None:
+    """The whole ASGI app: webhooks, 404 for any other path, and the server's lifespan."""
+    if scope["type"] == "lifespan":
+        await lifespan(hooks, receive_, send)
+    elif scope["type"] == "http":
+        endpoint = hooks.match(_path(scope))
+        if endpoint is None:
+            await _send(send, refuse(Rejected("not_found")))
+        else:
+            await take(hooks, endpoint, scope, receive_, send)
+    else:
+        raise NotImplementedError(f"hookcatch serves HTTP, not {scope['type']}")
+
+
+class WebhookMiddleware:
+    """In front of an app: requests to the configured paths are ours, all others are not looked at.
+
+    Args:
+        app: the app behind.
+        hooks: the Hookcatch whose sources are served.
+        prefix: where its paths begin: `"/hooks"` serves the source `shop` at `/hooks/shop`.
+    """
+
+    def __init__(self, app: ASGIApp, hooks: Hooks, prefix: str = "") -> None:
+        self.app = app
+        self.hooks = hooks
+        self.prefix = prefix.rstrip("/")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = _path(scope)
+            endpoint = self.hooks.match(path[len(self.prefix) :]) if path.startswith(self.prefix) else None
+            if endpoint is not None:
+                return await take(self.hooks, endpoint, scope, receive, send)
+        elif scope["type"] == "lifespan":
+            receive, send = _with_lifespan(self.hooks, receive, send)
+        return await self.app(scope, receive, send)
+
+
+async def take(hooks: Hooks, endpoint: Endpoint, scope: Scope, receive_: Receive, send: Send) -> None:
+    """Answer one request to a webhook's path."""
+    runtime = hooks.runtime()
+    ports = runtime.in_loop()
+    if runtime.requests >= runtime.settings.max_requests:
+        return await _send(send, come_back())
+    runtime.requests += 1
+    try:
+        head = _head(scope, endpoint)
+        promised = admit(head, endpoint)
+        body = await _read(receive_, endpoint.policy.max_body)
+        check_length(promised, body)
+        response = await receive(head.with_body(body), endpoint, runtime.app, ports)
+    except Rejected as why:
+        response = turn_away(why, endpoint, ports)
+    except ClientGone:
+        return None
+    finally:
+        runtime.requests -= 1
+    await _send(send, response)
+    return None
+
+
+async def lifespan(hooks: Hooks, receive_: Receive, send: Send) -> None:
+    """Open the inbox and start the worker with the server, drain and close with it."""
+    await receive_()
+    try:
+        hooks.runtime().in_loop()
+    except Exception as why:
+        await send({"type": "lifespan.startup.failed", "message": str(why)})
+        raise
+    await send({"type": "lifespan.startup.complete"})
+    await receive_()
+    await _shut_down(hooks)
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+def _with_lifespan(hooks: Hooks, receive_: Receive, send: Send) -> tuple[Receive, Send]:
+    """The app behind keeps its own lifespan; ours starts before it and ends after it."""
+
+    async def receiving() -> Message:
+        message = await receive_()
+        if message["type"] == "lifespan.startup":
+            hooks.runtime().in_loop()
+        return message
+
+    async def sending(message: Message) -> None:
+        if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+            await _shut_down(hooks)
+        await send(message)
+
+    return receiving, sending
+
+
+async def _shut_down(hooks: Hooks) -> None:
+    runtime = hooks.runtime()
+    await runtime.drain()
+    runtime.close()
+
+
+def _path(scope: Scope) -> str:
+    """The path below the mount (https://asgi.readthedocs.io/en/latest/specs/www.html, root_path)."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    if root and path.startswith(root):
+        return path[len(root) :]
+    return path
+
+
+def _head(scope: Scope, endpoint: Endpoint) -> Request:
+    query: bytes = scope.get("query_string", b"")
+    url = f"{endpoint.url}?{query.decode('latin-1')}" if query and endpoint.url else endpoint.url
+    return Request.from_wire(scope["method"], url, scope["headers"])
+
+
+async def _read(receive_: Receive, limit: int) -> bytes:
+    """The whole body, by count. Raises Rejected if it is too large, too slow or in crumbs."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(READ_DEADLINE):
+            for _ in range(MAX_CHUNKS):
+                message = await receive_()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                chunk: bytes = message.get("body", b"")
+                size += len(chunk)
+                if size > limit:
+                    raise Rejected("body_too_large", f"more than {limit} bytes")
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    return chunk if len(chunks) == 1 else b"".join(chunks)
+    except TimeoutError:
+        raise Rejected("slow_body", f"not whole after {READ_DEADLINE:g} s") from None
+    raise Rejected("slow_body", f"more than {MAX_CHUNKS} chunks")
+
+
+async def _send(send: Send, response: Response) -> None:
+    length = (b"content-length", str(len(response.body)).encode())
+    await send(
+        {"type": "http.response.start", "status": response.status, "headers": [*response.headers, length]}
+    )
+    await send({"type": "http.response.body", "body": response.body})

@@ -1,0 +1,151 @@
+"""What lives in one process: the open inbox, the heart, and the worker in its loop.
+
+It is made on first use, so after any fork; an app that is mounted inside another gets no lifespan events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import functools
+import os
+import random
+import secrets
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from .concurrency import Asyncio, LoopThread
+from .core.bridge import Blocking, step
+from .core.endpoint import App, Endpoint
+from .core.errors import HookcatchError
+from .core.flow import process
+from .core.model import Close, Lease
+from .core.ports import Clock, Inbox, Observer, Ports, Retention
+from .worker import Heart, Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a process works.
+
+    Attributes:
+        concurrency: how many events are worked on at a time.
+        worker: whether this process works on events at all, or only receives them.
+        max_requests: how many requests may be under way before new ones are told to come back.
+    """
+
+    concurrency: int = 10
+    worker: bool = True
+    retention: Retention = Retention()
+    max_requests: int = 1000
+
+
+class Hooks(Protocol):
+    """What the edges need of a `Hookcatch`."""
+
+    def match(self, path: str) -> Endpoint | None:
+        """The endpoint that is served at a path below the mount."""
+        ...
+
+    def runtime(self) -> Runtime:
+        """This process's runtime."""
+        ...
+
+
+class Runtime:
+    """One process's inbox and worker. `open` first; `close` gives everything back."""
+
+    def __init__(self, app: App, inbox: Inbox, settings: Settings, clock: Clock, observer: Observer) -> None:
+        self.app = app
+        self.inbox = inbox
+        self.settings = settings
+        self.requests = 0
+        self._pid = os.getpid()
+        self._closed = False
+        inbox.open()
+        self._heart = Heart(inbox, clock)
+        self._base = Ports(
+            inbox=inbox,
+            clock=clock,
+            colour=Blocking(),
+            observer=observer,
+            random=random.random,
+            token=functools.partial(secrets.token_hex, 8),
+            keep=self._heart.keep,
+            work=self._work_here,
+        )
+        self._thread: LoopThread | None = None
+        self._worker: Worker | None = None
+        self._running: Future[None] | asyncio.Task[None] | None = None
+        atexit.register(self.close)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still serves this process: not after `close`, and not in a fork's child."""
+        return self._pid == os.getpid() and not self._closed
+
+    def blocking(self) -> Ports:
+        """The ports of a thread; the worker runs in a loop in a thread of its own."""
+        if self._thread is None:
+            self._thread = LoopThread()
+            worker = self.worker(self._thread.loop)
+            if self.settings.worker:
+                self._running = asyncio.run_coroutine_threadsafe(worker.run(), self._thread.loop)
+        return self._base
+
+    def in_loop(self) -> Ports:
+        """The ports of the running event loop; the worker runs in it too."""
+        loop = asyncio.get_running_loop()
+        if self._worker is not None and self._worker.loop is loop:
+            return self._worker.ports
+        worker = self.worker(loop)
+        if self.settings.worker:
+            self._running = loop.create_task(worker.run())
+        return worker.ports
+
+    def worker(self, loop: asyncio.AbstractEventLoop) -> Worker:
+        """A worker in this loop, not yet running."""
+        colour = Asyncio(loop, self.settings.concurrency)
+        worker = Worker(
+            app=self.app,
+            ports=replace(self._base, colour=colour, work=lambda lease: worker.adopt(lease)),
+            loop=loop,
+            concurrency=self.settings.concurrency,
+            retention=self.settings.retention,
+        )
+        self._worker = worker
+        return worker
+
+    async def drain(self) -> None:
+        """Stop claiming and wait for what runs, in the loop in which it runs."""
+        if self._worker is None:
+            return
+        self._worker.stop()
+        if isinstance(self._running, asyncio.Task):
+            await self._running
+        else:
+            await self._worker.drain()
+
+    def close(self) -> None:
+        """Drain the worker of a thread, finish what is queued, let go of the inbox."""
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self.close)
+        if self._thread is not None:
+            asyncio.run_coroutine_threadsafe(self.drain(), self._thread.loop).result()
+            self._thread.stop()
+        self._heart.stop()
+        self.inbox.close()
+
+    def _work_here(self, lease: Lease) -> Future[Close]:
+        """Handlers before the ack run in the request's own thread; what may outlive it, in the worker's loop."""
+        if lease.event.state == "running" and self._worker is not None:
+            return self._worker.adopt(lease)
+        answer: Future[Close] = Future()
+        try:
+            answer.set_result(step(process(lease, self.app, self._base)))
+        except HookcatchError as why:
+            answer.set_exception(why)
+        return answer

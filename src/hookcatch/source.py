@@ -1,0 +1,103 @@
+"""Configuring a source: the user's wishes over the provider's facts over our defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Literal, TypedDict, cast
+
+from .core.endpoint import Ack, Endpoint, Policy
+from .core.errors import ConfigurationError
+from .core.rows import is_credential
+from .core.secret import Secret
+from .providers import Provider
+from .providers import provider as row
+
+Secrets = str | bytes | Secret | Sequence[str | bytes | Secret]
+
+
+class SourceOptions(TypedDict, total=False):
+    """How a source verifies and answers. The keys not described here are those of `Policy`.
+
+    Keys:
+        path: where it is served below the mount; default `/` and the source's name.
+        public_url: the URL that was registered with the sender, for schemes that sign it; default the
+            app's `public_url` and the path. Nothing is ever taken from forwarded headers.
+        tolerance: seconds that a signed timestamp may lie in the past or future; default the provider's.
+        unsigned: True for a sender that cannot prove who it is. Said at every start.
+    """
+
+    path: str
+    public_url: str
+    tolerance: float
+    unsigned: bool
+    ack: Ack
+    ack_deadline: float
+    on_invalid: Literal["park", "reject"]
+    on_conflict: Literal["first_wins", "reject"]
+    on_replayed_content: Literal["flag", "reject", "accept"]
+    revive: bool
+    success: int
+    max_body: int
+    keep_headers: Iterable[str]
+
+
+def build_endpoint(
+    name: str, known: Provider, secret: Secrets | None, options: SourceOptions, base_url: str
+) -> Endpoint:
+    """A source's endpoint, checked. Raises ConfigurationError with what to change."""
+    path = "/" + options.get("path", name).strip("/")
+    url = options.get("public_url") or (base_url and base_url + path)
+    if known.signs_url and not url:
+        raise ConfigurationError(
+            f"source {name!r}: {known.title} signs the URL it calls; say which that is: "
+            'public_url="https://..." here or in Hookcatch(...)'
+        )
+    try:
+        verifier = known.bind(secret, tolerance=options.get("tolerance"), strict=True)
+    except ConfigurationError as why:
+        raise ConfigurationError(f"source {name!r}: {why}") from None
+    return Endpoint(
+        name=name,
+        path=path,
+        provider=known.name,
+        verifier=verifier,
+        policy=_policy(known, options),
+        data_path=known.events.data,
+        url=url if known.signs_url else "",
+    )
+
+
+def choose_provider(name: str, given: str | Provider | None, *, unsigned: bool) -> Provider:
+    """The row for a source. Raises ConfigurationError for one that verifies nothing, unless that is asked for."""
+    if isinstance(given, Provider):
+        return given
+    if unsigned:
+        return row("unsigned")
+    known = row(given or name)
+    if not known.signed:
+        raise ConfigurationError(f"source {name!r} would take events from anybody: say so with unsigned=True")
+    return known
+
+
+def _policy(known: Provider, options: SourceOptions) -> Policy:
+    """The user's wishes over the provider's facts over our defaults."""
+    facts = known.facts
+    deadline = facts.ack_deadline * 0.8 if facts.ack_deadline else 2.5
+    wait_for_handlers = options.get("ack", "stored") != "stored"
+    kept = {
+        b"content-type",
+        *known.events.headers,
+        *(h.lower().encode() for h in options.get("keep_headers", ())),
+    }
+    policy = Policy(
+        ack_deadline=deadline if wait_for_handlers else min(2.5, deadline),
+        success=facts.success_status,
+        bad_signature=facts.bad_signature_status,
+        keep_headers=tuple(sorted(name for name in kept if not is_credential(name))),
+    )
+    wishes = {key: value for key, value in cast("dict[str, Any]", options).items() if key in _POLICY_KEYS}
+    return replace(policy, **wishes)
+
+
+_POLICY_KEYS = frozenset(Policy.__dataclass_fields__) - {"keep_headers", "bad_signature"}

@@ -1,0 +1,119 @@
+"""WSGI: an app, and a middleware that takes the webhooks' paths and passes everything else through untouched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .core.admission import READ_DEADLINE, admit, check_length
+from .core.answers import come_back, phrase, refuse
+from .core.bridge import step
+from .core.endpoint import Endpoint
+from .core.errors import Rejected
+from .core.flow import receive, turn_away
+from .core.wire import Request, Response
+from .runtime import Hooks
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+BLOCK = 64 << 10
+
+
+def serve(hooks: Hooks, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """The whole WSGI app: webhooks, and 404 for any other path."""
+    endpoint = hooks.match(environ.get("PATH_INFO", ""))
+    response = refuse(Rejected("not_found")) if endpoint is None else take(hooks, endpoint, environ)
+    return _answer(response, start_response)
+
+
+class WebhookMiddleware:
+    """In front of an app: requests to the configured paths are ours, all others are not looked at.
+
+    Args:
+        app: the app behind.
+        hooks: the Hookcatch whose sources are served.
+        prefix: where its paths begin: `"/hooks"` serves the source `shop` at `/hooks/shop`.
+    """
+
+    def __init__(self, app: WSGIApp, hooks: Hooks, prefix: str = "") -> None:
+        self.app = app
+        self.hooks = hooks
+        self.prefix = prefix.rstrip("/")
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        path: str = environ.get("PATH_INFO", "")
+        endpoint = self.hooks.match(path[len(self.prefix) :]) if path.startswith(self.prefix) else None
+        if endpoint is None:
+            return self.app(environ, start_response)
+        return _answer(take(self.hooks, endpoint, environ), start_response)
+
+
+def take(hooks: Hooks, endpoint: Endpoint, environ: Environ) -> Response:
+    """Answer one request to a webhook's path."""
+    runtime = hooks.runtime()
+    ports = runtime.blocking()
+    if runtime.requests >= runtime.settings.max_requests:
+        return come_back()
+    runtime.requests += 1
+    try:
+        head = _head(environ, endpoint)
+        promised = admit(head, endpoint)
+        body = _read(environ, promised, endpoint.policy.max_body)
+        check_length(promised, body)
+        return step(receive(head.with_body(body), endpoint, runtime.app, ports))
+    except Rejected as why:
+        return turn_away(why, endpoint, ports)
+    finally:
+        runtime.requests -= 1
+
+
+def _head(environ: Environ, endpoint: Endpoint) -> Request:
+    query: str = environ.get("QUERY_STRING", "")
+    url = f"{endpoint.url}?{query}" if query and endpoint.url else endpoint.url
+    headers = [
+        (name[5:].replace("_", "-").lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    ]
+    for name, key in ((b"content-type", "CONTENT_TYPE"), (b"content-length", "CONTENT_LENGTH")):
+        if environ.get(key):
+            headers.append((name, environ[key].encode("latin-1")))
+    return Request.from_wire(environ["REQUEST_METHOD"], url, headers)
+
+
+def _read(environ: Environ, promised: int | None, limit: int) -> bytes:
+    """The whole body, by count.
+
+    Without a length it can be read to its end only where the server marks that end; PEP 3333 does not ask
+    it to. A single read cannot be interrupted: the server's own timeout bounds it.
+    """
+    if promised is None:
+        if not environ.get("wsgi.input_terminated"):
+            if "HTTP_TRANSFER_ENCODING" in environ:
+                raise Rejected("length_required", "this server does not mark where a chunked body ends")
+            return b""
+        promised = limit + 1
+    deadline = time.monotonic() + READ_DEADLINE
+    chunks: list[bytes] = []
+    size = 0
+    while size < promised:
+        chunk: bytes = environ["wsgi.input"].read(min(BLOCK, promised - size))
+        if not chunk:
+            break
+        chunks.append(chunk)
+        size += len(chunk)
+        if time.monotonic() > deadline:
+            raise Rejected("slow_body", f"not whole after {READ_DEADLINE:g} s")
+    if size > limit:
+        raise Rejected("body_too_large", f"more than {limit} bytes")
+    return b"".join(chunks)
+
+
+def _answer(response: Response, start_response: StartResponse) -> Iterable[bytes]:
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
+    headers.append(("content-length", str(len(response.body))))
+    start_response(f"{response.status} {phrase(response.status)}", headers)
+    return [response.body]
