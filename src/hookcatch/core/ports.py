@@ -89,6 +89,7 @@ class Inbox(Protocol):
 
     def open(self) -> None:
         """Connect, check, migrate. Blocks. Raises ConfigurationError with what to do. Idempotent."""
+        ...
 
     def accept(
         self,
@@ -107,6 +108,7 @@ class Inbox(Protocol):
         A known event is otherwise a Duplicate: its `duplicates` count grows, `conflicts` too if the body
         differs, and nothing else of it changes, except that a `dead` one may be revived.
         """
+        ...
 
     def lease(self, *, token: str, limit: int, now: float, until: float) -> Future[tuple[Lease, ...]]:
         """Take up to `limit` events that are due (`pending`, `run_at <= now`) or whose worker is lost
@@ -115,55 +117,71 @@ class Inbox(Protocol):
         the same commit, and `lost` too if its worker was. An event lost for the third time is not
         leased but becomes `dead` with error `worker_lost`.
         """
+        ...
 
     def heartbeat(self, leases: Sequence[Lease], *, until: float) -> Future[tuple[bool, ...]]:
         """Prolong leases; False for one that is lost."""
+        ...
 
     def settle(self, lease: Lease, runs: Sequence[Run], close: Close | None) -> Future[None]:
         """Record runs under the lease's fence, and with `close` give the lease back and set the event's
-        state and error (`lost` starts again from 0: this worker has survived); None keeps it. Fails with LeaseLost, having written nothing, if the lease is not held any more.
+        state and error (`lost` starts again from 0: this worker has survived); None keeps it. Fails with
+        LeaseLost, having written nothing, if the lease is not held any more.
         """
+        ...
 
     def release(self, leases: Sequence[Lease]) -> Future[None]:
         """Give leases back unused (drain): `pending` again at once, the attempt not counted. Lost ones are
         skipped."""
+        ...
 
     def transaction(self, lease: Lease, run: Run) -> Transaction:
         """The transaction that records `run` (succeeded) under the fence. ConfigurationError if not
         `transactional`."""
+        ...
 
     def find(self, query: Query) -> Sequence[StoredEvent]:
         """Events, newest first, without their bodies. Blocks."""
+        ...
 
     def get(self, seq: int) -> tuple[StoredEvent, Sequence[Run]] | None:
         """One event with its body and its runs. Blocks."""
+        ...
 
     def state_of(self, seq: int) -> tuple[EventState | None, Response | None]:
         """The state of an event (None if it is gone) and the stored answer of its reply handler. Blocks, briefly."""
+        ...
 
     def counts(self) -> dict[tuple[str, EventState], int]:
         """How many events there are, by source and state. Blocks."""
+        ...
 
     def replay(self, seqs: Sequence[int], *, now: float) -> Future[int]:
         """Make ended or failed events with a body due again, with a fresh series of attempts and no runs
         done, counting `replays`; answers how many. Others are left alone."""
+        ...
 
     def discard(self, seqs: Sequence[int], *, now: float, why: str) -> Future[int]:
         """Give up parked, failed and waiting events by an operator's word; answers how many."""
+        ...
 
     def prune(self, *, now: float, retention: Retention) -> Future[int]:
         """Drop what retention allows, a bounded number a call, terminal rows only; answers how many rows or
         bodies went, so that the caller goes on until it is 0."""
+        ...
 
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back after a commit of this process that made events due, from the committing thread; it must
         not block. A hint, to save a worker the wait for its next look. Answers how to stop it."""
+        ...
 
     def next_due(self) -> float | None:
         """When the next event is due or the next lease runs out; None if nothing waits. Blocks, briefly."""
+        ...
 
     def close(self) -> None:
         """Finish what is queued and let go. Blocks. The inbox can be opened again."""
+        ...
 
 
 class Colour(Protocol):
@@ -171,10 +189,12 @@ class Colour(Protocol):
 
     async def wait(self, future: Future[T], timeout: float | None = None) -> T:
         """The future's result. TimeoutError after `timeout` seconds; the future itself goes on."""
+        ...
 
     async def call(self, function: Callable[..., Any], timeout: float | None, /, **arguments: Any) -> Any:
         """A handler's result: a coroutine function is awaited, a plain one runs in a thread where the caller
         must not block. TimeoutError after `timeout` seconds."""
+        ...
 
 
 class Observer(Protocol):
@@ -184,11 +204,13 @@ class Observer(Protocol):
         self, *, source: str, delivery: Delivery | None, status: int, verdict: str, seconds: float
     ) -> None:
         """One request was answered; `delivery` is None if it was not verified."""
+        ...
 
     def attempted(
         self, *, lease: Lease, handler: str, outcome: Outcome, attempt: int, seconds: float
     ) -> None:
         """One attempt of one handler ended."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
