@@ -1,0 +1,105 @@
+"""Senders that sign with a private key, or with a token that vouches for the body."""
+
+from __future__ import annotations
+
+from hookcatch.signing import keys
+from hookcatch.signing.encoding import BASE64
+from hookcatch.signing.freshness import TOLERANCE, Timestamp
+from hookcatch.signing.jwt import BodyClaim, Jwt
+from hookcatch.signing.parts import BODY, TIME, Header, Place
+from hookcatch.signing.public_key import Ecdsa, Ed25519, Rsa
+from hookcatch.signing.schemes import Signed
+
+from .row import Facts, Provider
+from .shapes import AnyOf, Batch, Head, Occurred, Path, Shape
+
+
+def jwt(
+    *,
+    algorithm: str = "HS256",
+    token: Place = Header("authorization", prefix="Bearer "),
+    body: BodyClaim | None = BodyClaim("request_body_sha256"),
+    tolerance: float | None = TOLERANCE,
+    events: Shape = Shape(id=Path("id"), type=Path("type")),
+    name: str = "jwt",
+) -> Provider:
+    """A sender of your own that sends a JWT, of one algorithm, with a claim that binds the body."""
+    return Provider(
+        name=name,
+        title=f"JWT ({algorithm})",
+        scheme=Jwt(algorithm=algorithm, token=token, body=body, tolerance=tolerance),
+        events=events,
+        docs="https://www.rfc-editor.org/rfc/rfc7519",
+        id_is_signed=body is not None,
+        body_is_signed=body is not None,
+    )
+
+
+ROWS = (
+    jwt(),
+    Provider(
+        name="discord",
+        title="Discord",
+        scheme=Signed(
+            algorithm=Ed25519(),
+            signature=Header("x-signature-ed25519"),
+            key=keys.Hex(),
+            # Discord documents no tolerance; its last retry comes ten minutes after the first try.
+            time=Timestamp(Header("x-signature-timestamp"), tolerance=None),
+            message=(TIME, BODY),
+        ),
+        events=Shape(id=Path("id"), type=AnyOf((Path("event.type"), Path("type")))),
+        docs="https://docs.discord.com/developers/events/webhook-events",
+        facts=Facts(
+            ack_deadline=3.0,
+            retry_horizon=600.0,
+            success_status=204,
+            disables="it sends bad signatures on purpose, and stops unless they get 401",
+            source="https://docs.discord.com/developers/events/webhook-events",
+        ),
+    ),
+    Provider(
+        name="sendgrid",
+        title="SendGrid Event Webhook",
+        scheme=Signed(
+            algorithm=Ecdsa("sha256"),
+            signature=Header("x-twilio-email-event-webhook-signature"),
+            encoding=BASE64,
+            key=keys.PublicKey(),
+            time=Timestamp(Header("x-twilio-email-event-webhook-timestamp"), tolerance=None),
+            message=(TIME, BODY),
+        ),
+        events=Shape(
+            id=Path("sg_event_id"), type=Path("event"), occurred_at=Occurred("timestamp"), batch=Batch()
+        ),
+        docs="https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features",
+        facts=Facts(
+            retry_horizon=86400.0,
+            id_survives_retry=True,
+            source="https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="wise",
+        title="Wise",
+        scheme=Signed(
+            algorithm=Rsa("sha256"),
+            signature=Header("x-signature-sha256"),
+            encoding=BASE64,
+            key=keys.PublicKey(),
+        ),
+        events=Shape(
+            id=Head("x-delivery-id"), type=Path("event_type"), data="data", occurred_at=Occurred("sent_at")
+        ),
+        docs="https://docs.wise.com/features/webhooks-notifications/event-handling",
+        id_is_signed=False,
+        facts=Facts(
+            ack_deadline=5.0,
+            retry_horizon=14 * 86400.0,
+            id_survives_retry=True,
+            source="https://docs.wise.com/features/webhooks-notifications/event-handling",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+)

@@ -1,0 +1,140 @@
+"""A provider: a frozen row of facts on how a sender signs and how it behaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from hookcatch.core.model import Delivery
+from hookcatch.core.wire import Request
+from hookcatch.signing.keys import SecretInput, secrets_of
+from hookcatch.signing.scheme import Check, Match, Precheck, Scheme
+from hookcatch.signing.schemes import Unsigned
+
+from .shapes import Shape
+
+CHECKED = date(2026, 11, 21)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """How a sender behaves.
+
+    Attributes:
+        ack_deadline: seconds until it gives up waiting for the answer; None if it does not say.
+        retry_horizon: seconds from the first try to the last; 0 if it never retries, None if unknown.
+        id_survives_retry: whether a retry carries the same event id.
+        bad_signature_status: the HTTP status it wants for a bad signature.
+        success_status: the HTTP status it wants for success.
+        success_body: the text it wants with it.
+        max_body: the largest body it sends, in bytes; None if it does not say.
+        disables: what makes it stop sending.
+        order_guaranteed: whether events arrive in the order they happened.
+        source: where the facts were read.
+        checked: the day they were.
+        unconfirmed: the names of those for which no first-hand source was found.
+    """
+
+    ack_deadline: float | None = None
+    retry_horizon: float | None = None
+    id_survives_retry: bool | None = None
+    bad_signature_status: int = 401
+    success_status: int = 200
+    success_body: str = ""
+    max_body: int | None = None
+    disables: str = ""
+    order_guaranteed: bool = False
+    source: str = ""
+    checked: date = CHECKED
+    unconfirmed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A kind of sender.
+
+    Attributes:
+        name: what configuration calls it.
+        title: what people call it.
+        scheme: how it signs.
+        events: where id, type and data stand.
+        facts: how it behaves.
+        docs: the URL of its documentation on webhooks.
+        id_is_signed: whether the signature covers the event id.
+        body_is_signed: whether it covers the whole body.
+    """
+
+    name: str
+    title: str
+    scheme: Scheme
+    events: Shape = Shape()
+    facts: Facts = Facts()
+    docs: str = ""
+    id_is_signed: bool = True
+    body_is_signed: bool = True
+
+    def bind(
+        self, secrets: SecretInput | Sequence[SecretInput] | None, tolerance: float | None = None
+    ) -> Verifier:
+        """Decode and check the secrets, once. `tolerance` is how many seconds a signed time may be off, either
+        way; None takes the sender's own. Raises ConfigurationError, saying what to change."""
+        known = () if isinstance(self.scheme, Unsigned) else secrets_of(secrets)
+        bound = self.scheme.bind(known, tolerance)
+        return Verifier(self, bound.check, bound.precheck)
+
+    def verify(
+        self,
+        request: Request,
+        *,
+        secret: SecretInput | Sequence[SecretInput] | None,
+        now: float,
+        tolerance: float | None = None,
+    ) -> Delivery:
+        """The verified delivery. `now` is in seconds since the epoch. Raises Rejected for whatever is wrong
+        with the request, ConfigurationError for a secret that cannot be used."""
+        return self.bind(secret, tolerance).verify(request, now)
+
+    def sign(
+        self, request: Request, *, secret: SecretInput | Sequence[SecretInput] | None, now: float
+    ) -> Request:
+        """The request as the sender would send it at `now`; of a list of secrets the first one signs."""
+        known = secrets_of(secret or "unsigned" if isinstance(self.scheme, Unsigned) else secret)
+        return self.scheme.sign(request, known[0], now)
+
+    def check_secrets(self, secrets: SecretInput | Sequence[SecretInput] | None) -> None:
+        """Raises ConfigurationError for a secret that is too easy to guess, or cannot be used at all."""
+        if isinstance(self.scheme, Unsigned):
+            return
+        for secret in secrets_of(secrets):
+            self.scheme.check_strength(secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """A provider bound to its secrets.
+
+    `check(request, now)` proves who sent the request and that it is fresh, and returns a `Match`;
+    `verify` reads its events too. Both raise only Rejected, whatever was sent.
+    """
+
+    provider: Provider
+    check: Check = field(repr=False)
+    _precheck: Precheck = field(repr=False)
+
+    def verify(self, request: Request, now: float) -> Delivery:
+        """The verified delivery. `now` is in seconds since the epoch."""
+        match: Match = self.check(request, now)
+        provider = self.provider
+        return Delivery(
+            provider=provider.name,
+            events=provider.events.read(request),
+            key=match.key,
+            signed_at=match.signed_at,
+            id_is_signed=provider.id_is_signed,
+        )
+
+    def precheck(self, request: Request, now: float | None = None) -> None:
+        """Raise Rejected for what is wrong already in the head of a request, before its body is read: a
+        signature that is missing or ambiguous, a wrong token; with `now`, a stale time."""
+        self._precheck(request, now)

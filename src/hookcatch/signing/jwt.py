@@ -1,0 +1,187 @@
+"""A JSON Web Token (RFC 7519) that vouches for the body by a claim with its hash. Needs the extra `crypto`.
+
+The row fixes the algorithm; the token's `alg` is only compared with it, its `kid` chooses nothing
+(ATTACKS A12, A13). Times are judged by our clock, so claims are read here and PyJWT does the signatures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hookcatch.core.errors import ConfigurationError, MissingExtra, Rejected
+from hookcatch.core.parse import parse_json
+from hookcatch.core.secret import Secret
+from hookcatch.core.wire import Request
+
+from .encoding import BASE64URL, HEX, Encoding
+from .freshness import TOLERANCE, judge, limit
+from .keys import check_strength
+from .parts import Header, Place, compact
+from .scheme import Bound, Match
+
+LEEWAY = 60.0
+"""Seconds that `exp` and `nbf` may be off, for clocks that differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyClaim:
+    """The claim that holds the SHA-256 of the body, and how it is written."""
+
+    name: str
+    encoding: Encoding = HEX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jwt:
+    """Attributes:
+    algorithm: HS256, ES256, RS256, EdDSA ...: the only one accepted.
+    token: where the token stands.
+    body: the claim that binds the body; None for senders that do not bind it.
+    issuer, audience: what `iss` and `aud` must say; None does not look.
+    tolerance: seconds that `iat` may be off, either way; None does not ask for an `iat`.
+    """
+
+    algorithm: str
+    token: Place = Header("authorization", prefix="Bearer ")
+    body: BodyClaim | None = BodyClaim("request_body_sha256")
+    issuer: str | None = None
+    audience: str | None = None
+    tolerance: float | None = TOLERANCE
+
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+        algorithm = _algorithm(self.algorithm)
+        keys = [_key(algorithm, secret) for secret in secrets]
+        read, title = self.token.reader(), self.token.title
+        timely = self._timely(tolerance)
+
+        def token(request: Request) -> tuple[bytes, bytes, Mapping[str, Any]]:
+            text = read(request)
+            if not text:
+                raise Rejected("missing_signature", title)
+            return self._taken_apart(text)
+
+        def check(request: Request, now: float) -> Match:
+            signed, signature, claims = token(request)
+            found = [at for at, key in enumerate(keys) if algorithm.verify(signed, key, signature)]
+            if not found:
+                raise Rejected("bad_signature")
+            self._agree(claims, request.body)
+            return Match(found[0], timely(claims, now))
+
+        def precheck(request: Request, now: float | None) -> None:
+            if self.token.in_head:
+                token(request)
+
+        return Bound(check, precheck)
+
+    def sign(self, request: Request, secret: Secret, now: float) -> Request:
+        algorithm = _algorithm(self.algorithm)
+        key = _key(algorithm, secret)
+        if not isinstance(key, bytes) and not hasattr(key, "sign"):
+            raise ConfigurationError("signing needs the private key; this one can only verify")
+        given: dict[str, Any] = {"iat": int(now), "iss": self.issuer, "aud": self.audience}
+        if self.body is not None:
+            given[self.body.name] = _hash(self.body, request.body).decode()
+        claims = {name: value for name, value in given.items() if value is not None}
+        head = compact({"alg": self.algorithm, "typ": "JWT"})
+        signed = BASE64URL.encode(head) + b"." + BASE64URL.encode(compact(claims))
+        signature = BASE64URL.encode(algorithm.sign(signed, key))
+        return self.token.write(request, signed + b"." + signature)
+
+    def check_strength(self, secret: Secret) -> None:
+        if self.algorithm.startswith("HS"):
+            check_strength(secret.reveal())
+
+    def _taken_apart(self, text: bytes) -> tuple[bytes, bytes, Mapping[str, Any]]:
+        parts = [BASE64URL.decode(part) for part in text.split(b".", 3)]
+        if len(parts) != 3:
+            raise Rejected("malformed_signature", "not a token of three parts")
+        head, claims = _object(parts[0]), _object(parts[1])
+        if head.get("alg") != self.algorithm or "crit" in head or not parts[2]:
+            raise Rejected("malformed_signature", f"not a plain {self.algorithm} token")
+        return text.rpartition(b".")[0], parts[2], claims
+
+    def _agree(self, claims: Mapping[str, Any], body: bytes) -> None:
+        if self.issuer is not None and claims.get("iss") != self.issuer:
+            raise Rejected("bad_signature", "another issuer")
+        audiences = claims.get("aud")
+        if self.audience is not None and self.audience not in (
+            audiences if isinstance(audiences, list) else [audiences]
+        ):
+            raise Rejected("bad_signature", "for another audience")
+        if self.body is None:
+            return
+        vouched = claims.get(self.body.name)
+        if not isinstance(vouched, str) or not hmac.compare_digest(vouched.encode(), _hash(self.body, body)):
+            raise Rejected("bad_signature", f"the claim {self.body.name} is not the hash of the body")
+
+    def _timely(self, tolerance: float | None) -> Callable[[Mapping[str, Any], float], float | None]:
+        allowed = limit(self.tolerance, tolerance)
+        needed = self.tolerance is not None or tolerance is not None
+
+        def timely(claims: Mapping[str, Any], now: float) -> float | None:
+            issued, expires, begins = (_time(claims, name) for name in ("iat", "exp", "nbf"))
+            if issued is None and needed:
+                raise Rejected("missing_timestamp", "the token has no iat")
+            if issued is not None:
+                judge(issued, now, allowed)
+            if expires is not None and now > expires + LEEWAY:
+                raise Rejected("stale_timestamp", "the token has expired")
+            if begins is not None and now < begins - LEEWAY:
+                raise Rejected("future_timestamp", "the token is not valid yet")
+            return issued
+
+        return timely
+
+
+def _algorithm(name: str) -> Any:
+    try:
+        from jwt.algorithms import get_default_algorithms, requires_cryptography
+    except ImportError:
+        raise MissingExtra("PyJWT", "crypto") from None
+    known = get_default_algorithms()
+    if name == "none" or name not in known:
+        if name in requires_cryptography:
+            raise MissingExtra("cryptography", "crypto")
+        raise ConfigurationError(f"{name!r} is not a JWT algorithm: HS256, ES256, RS256, PS256 or EdDSA")
+    return known[name]
+
+
+def _key(algorithm: Any, secret: Secret) -> Any:
+    text = secret.reveal()
+    try:
+        if text.lstrip().startswith(b"{"):
+            return algorithm.from_jwk(text.decode())
+        return algorithm.prepare_key(text)
+    except Exception as error:  # PyJWT and cryptography raise many kinds, all of them about the key
+        raise ConfigurationError(
+            f"the secret is no key for this algorithm: {error}; give PEM or a JWK for a public key, "
+            "the shared text for HS256"
+        ) from None
+
+
+def _object(raw: bytes | None) -> Mapping[str, Any]:
+    try:
+        value = parse_json(raw or b"")
+    except Rejected:
+        value = None
+    if not isinstance(value, dict):
+        raise Rejected("malformed_signature", "a part of the token is not a JSON object")
+    return value
+
+
+def _time(claims: Mapping[str, Any], name: str) -> float | None:
+    value = claims.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
+        raise Rejected("malformed_timestamp", f"{name} is not a time")
+    return float(value)
+
+
+def _hash(claim: BodyClaim, body: bytes) -> bytes:
+    return claim.encoding.encode(hashlib.sha256(body).digest())

@@ -1,0 +1,580 @@
+"""The parts of a request that a scheme reads, and writes when it signs.
+
+A *place* holds one value (`Header`, `Pair`, `Field`, `Form`, `Query`). A *signature source* holds one or many
+(`Header`, `Pair`, `Tagged`, ...). A *message* is what is signed: a tuple of literal bytes and parts.
+Each compiles, once, to a plain function.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+from hookcatch.core.errors import ConfigurationError, Rejected
+from hookcatch.core.parse import detect, form_pairs, parse_json
+from hookcatch.core.wire import Request
+
+MAX_VALUE = 8192
+MAX_CANDIDATES = 16
+
+Read = Callable[[Request], bytes | None]
+ReadAll = Callable[[Request], Sequence[bytes]]
+Render = Callable[[Request, bytes], bytes]
+
+
+class Place(Protocol):
+    """Where one value stands. `in_head`: it is known before the body is read."""
+
+    @property
+    def title(self) -> str:
+        """What it is called in an error."""
+        ...
+
+    @property
+    def in_head(self) -> bool: ...
+
+    def reader(self) -> Read:
+        """A function that gives the value, or None if it is not there."""
+        ...
+
+    def write(self, request: Request, value: bytes) -> Request:
+        """The request with the value put there."""
+        ...
+
+
+class Signatures(Protocol):
+    """Where the signatures stand."""
+
+    @property
+    def in_head(self) -> bool: ...
+
+    def candidates(self) -> ReadAll:
+        """A function that gives 1 to `MAX_CANDIDATES` texts, or raises Rejected."""
+        ...
+
+    def write_all(self, request: Request, texts: Sequence[bytes]) -> Request:
+        """The request with the signatures put there; the first only, where there is room for one."""
+        ...
+
+
+class _One:
+    """A place that holds one signature."""
+
+    __slots__ = ()
+
+    def candidates(self: Place) -> ReadAll:
+        read, title = self.reader(), self.title
+
+        def candidates(request: Request) -> Sequence[bytes]:
+            value = read(request)
+            if not value:
+                raise Rejected("missing_signature", title)
+            return (value,)
+
+        return candidates
+
+    def write_all(self: Place, request: Request, texts: Sequence[bytes]) -> Request:
+        return self.write(request, texts[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Header(_One):
+    """A header, without a fixed prefix. `only` limits what may stand in it, where that keeps the borders of
+    the message apart (ATTACKS A9); it is an id then, and said to be malformed as one."""
+
+    name: str
+    prefix: str = ""
+    only: re.Pattern[bytes] | None = None
+
+    @property
+    def title(self) -> str:
+        return self.name
+
+    @property
+    def in_head(self) -> bool:
+        return True
+
+    def reader(self) -> Read:
+        read = _header(self.name)
+        if self.only is not None:
+            return _only(read, self.only, self.name)
+        return _after(read, self.prefix.encode(), self.name) if self.prefix else read
+
+    def write(self, request: Request, value: bytes) -> Request:
+        return request.with_header(self.name, self.prefix.encode() + value)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One key of a header that lists `key=value` items: one value of it, or as many as are listed."""
+
+    header: str
+    key: str
+    between: bytes = b","
+
+    @property
+    def title(self) -> str:
+        return f"{self.key}= in {self.header}"
+
+    @property
+    def in_head(self) -> bool:
+        return True
+
+    def _all(self) -> Callable[[Request], list[bytes]]:
+        return _items(_header(self.header), self.between, self.key.encode() + b"=")
+
+    def reader(self) -> Read:
+        values, title = self._all(), self.title
+
+        def read(request: Request) -> bytes | None:
+            found = values(request)
+            if len(found) > 1:
+                raise Rejected("duplicate_header", f"more than one {title}")
+            return found[0] if found else None
+
+        return read
+
+    def candidates(self) -> ReadAll:
+        return _some(self._all(), self.title)
+
+    def write(self, request: Request, value: bytes) -> Request:
+        return self.write_all(request, (value,))
+
+    def write_all(self, request: Request, texts: Sequence[bytes]) -> Request:
+        mark = self.key.encode() + b"="
+        return _rewrite(request, self.header, self.between, mark, texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """The signatures of one version in a list of `version,signature`: Standard Webhooks. `header` may be a
+    list of names, of which the first one present counts."""
+
+    header: str | tuple[str, ...]
+    tag: str
+    between: bytes = b" "
+    mark: bytes = b","
+
+    @property
+    def in_head(self) -> bool:
+        return True
+
+    def candidates(self) -> ReadAll:
+        names = self.header if isinstance(self.header, tuple) else (self.header,)
+        read = _first([_header(name) for name in names])
+        return _some(_items(read, self.between, self.tag.encode() + self.mark), f"{self.tag} in {names[0]}")
+
+    def write_all(self, request: Request, texts: Sequence[bytes]) -> Request:
+        name = self.header[0] if isinstance(self.header, tuple) else self.header
+        return _rewrite(request, name, self.between, self.tag.encode() + self.mark, texts)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstOf(_One):
+    """The first of several places that is filled; written to the first."""
+
+    places: tuple[Place, ...]
+
+    @property
+    def title(self) -> str:
+        return self.places[0].title
+
+    @property
+    def in_head(self) -> bool:
+        return all(place.in_head for place in self.places)
+
+    def reader(self) -> Read:
+        return _first([place.reader() for place in self.places])
+
+    def write(self, request: Request, value: bytes) -> Request:
+        return self.places[0].write(request, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Field(_One):
+    """A text or whole number in the JSON body, by its dotted path."""
+
+    path: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.path} in the body"
+
+    @property
+    def in_head(self) -> bool:
+        return False
+
+    def reader(self) -> Read:
+        steps = self.path.split(".")
+
+        def read(request: Request) -> bytes | None:
+            return text_of(dig(parse_json(request.body), steps))
+
+        return read
+
+    def write(self, request: Request, value: bytes) -> Request:
+        return request.replace(body=planted(request.body, self.path, value.decode()))
+
+
+@dataclass(frozen=True, slots=True)
+class Form(_One):
+    """A field of the urlencoded body, there exactly once."""
+
+    name: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} in the form"
+
+    @property
+    def in_head(self) -> bool:
+        return False
+
+    def reader(self) -> Read:
+        def read(request: Request) -> bytes | None:
+            return _single([v for k, v in form_pairs(request.body) if k == self.name], self.title)
+
+        return read
+
+    def write(self, request: Request, value: bytes) -> Request:
+        from urllib.parse import urlencode
+
+        kept = [(k, v) for k, v in form_pairs(request.body) if k != self.name]
+        return request.replace(body=urlencode([*kept, (self.name, value.decode())]).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class FieldOrForm(_One):
+    """A place in the body that is JSON in one product of a sender and a form in another."""
+
+    field: Field
+    form: Form
+
+    @property
+    def title(self) -> str:
+        return self.field.title
+
+    @property
+    def in_head(self) -> bool:
+        return False
+
+    def reader(self) -> Read:
+        field, form = self.field.reader(), self.form.reader()
+        return lambda request: form(request) if is_form(request) else field(request)
+
+    def write(self, request: Request, value: bytes) -> Request:
+        place: Place = self.form if is_form(request) else self.field
+        return place.write(request, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Query(_One):
+    """A parameter of the URL, there exactly once."""
+
+    name: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} in the query"
+
+    @property
+    def in_head(self) -> bool:
+        return True
+
+    def reader(self) -> Read:
+        def read(request: Request) -> bytes | None:
+            return _single([v for k, v in query_pairs(request.url) if k == self.name], self.title)
+
+        return read
+
+    def write(self, request: Request, value: bytes) -> Request:
+        from urllib.parse import urlencode, urlunsplit
+
+        parts = urlsplit(request.url)
+        kept = [(k, v) for k, v in query_pairs(request.url) if k != self.name]
+        query = urlencode([*kept, (self.name, value.decode())])
+        return request.replace(url=urlunsplit(parts._replace(query=query)))
+
+
+@dataclass(frozen=True, slots=True)
+class BasicCredentials(_One):
+    """`user:password` of an Authorization header (RFC 7617)."""
+
+    @property
+    def title(self) -> str:
+        return "authorization"
+
+    @property
+    def in_head(self) -> bool:
+        return True
+
+    def reader(self) -> Read:
+        from .encoding import BASE64
+
+        read = _header("authorization")
+
+        def credentials(request: Request) -> bytes | None:
+            value = read(request)
+            if value is None:
+                return None
+            scheme, _, text = value.partition(b" ")
+            found = BASE64.decode(text) if scheme.lower() == b"basic" else None
+            if found is None:
+                raise Rejected("malformed_signature", "authorization is not HTTP Basic")
+            return found
+
+        return credentials
+
+    def write(self, request: Request, value: bytes) -> Request:
+        from .encoding import BASE64
+
+        return request.with_header("authorization", b"Basic " + BASE64.encode(value))
+
+
+class Part(Protocol):
+    """A part of the message; may be fed by the time that was read already."""
+
+    def render(self) -> Render: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The bytes of the wire."""
+
+    def render(self) -> Render:
+        return lambda request, _: request.body
+
+
+@dataclass(frozen=True, slots=True)
+class BodyHash:
+    """The body's digest, in place of the body."""
+
+    digest: str
+    encode: Callable[[bytes], bytes] = bytes
+
+    def render(self) -> Render:
+        digest, encode = self.digest, self.encode
+        return lambda request, _: encode(hashlib.new(digest, request.body).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """The timestamp, as it was sent."""
+
+    def render(self) -> Render:
+        return lambda _, time: time
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """The HTTP method in upper case."""
+
+    def render(self) -> Render:
+        return lambda request, _: request.method.encode("utf-8", "surrogatepass")
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """The full URL the sender called, as configured."""
+
+    def render(self) -> Render:
+        def url(request: Request, _: bytes) -> bytes:
+            if not request.url:
+                raise Rejected(
+                    "bad_signature", "the sender signs the URL, and it is not known: set public_url"
+                )
+            return request.url.encode("utf-8", "surrogatepass")
+
+        return url
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """What stands at a place."""
+
+    place: Place
+
+    def render(self) -> Render:
+        read, title = self.place.reader(), self.place.title
+
+        def at(request: Request, _: bytes) -> bytes:
+            value = read(request)
+            if value is None:
+                raise Rejected("missing_signature", f"{title} is signed, and missing")
+            return value
+
+        return at
+
+
+@dataclass(frozen=True, slots=True)
+class Nonce:
+    """What stands at a place and is made up by the sender; `prefix` begins what is made up here."""
+
+    place: Place
+    prefix: str = ""
+
+    def render(self) -> Render:
+        return At(self.place).render()
+
+    def fill(self, request: Request) -> Request:
+        """The request with the place filled, deterministically, if it is empty."""
+        if self.place.reader()(request) is not None:
+            return request
+        made = self.prefix + hashlib.sha256(request.body).hexdigest()[:32]
+        return self.place.write(request, made.encode())
+
+
+BODY, TIME, METHOD, URL = Body(), Time(), Method(), Url()
+
+Message = tuple[bytes | Part, ...]
+
+
+def renderer(message: Message) -> Render:
+    """The function that puts the message together, in one copy of the body at most."""
+    if len(message) == 1 and not isinstance(message[0], bytes):
+        return message[0].render()
+    template = b"".join(part.replace(b"%", b"%%") if isinstance(part, bytes) else b"%b" for part in message)
+    renders = [part.render() for part in message if not isinstance(part, bytes)]
+    return lambda request, time: template % tuple([render(request, time) for render in renders])
+
+
+def is_form(request: Request) -> bool:
+    """Whether the body is a urlencoded form, by its content type."""
+    return detect(request.header(b"content-type"), request.body) == "form"
+
+
+def query_pairs(url: str) -> list[tuple[str, str]]:
+    """The parameters of a URL; none for one that cannot be read."""
+    try:
+        return parse_qsl(urlsplit(url).query, keep_blank_values=True, max_num_fields=1000)
+    except ValueError:
+        return []
+
+
+def dig(value: Any, steps: Sequence[str]) -> Any:
+    """What is at the end of a path of keys and list positions; None if it breaks off."""
+    for step in steps:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdecimal() and int(step[:9]) < len(value):
+            value = value[int(step[:9])]
+        else:
+            return None
+    return value
+
+
+def text_of(value: Any) -> bytes | None:
+    """A JSON text or whole number as bytes; None for anything else."""
+    if isinstance(value, str):
+        return value.encode()
+    return str(value).encode() if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def planted(body: bytes, path: str, value: Any) -> bytes:
+    """A JSON body with `value` put at a dotted path, written compactly. For signing only."""
+    try:
+        payload = parse_json(body or b"{}")
+    except Rejected as error:
+        raise ConfigurationError(f"cannot sign: {path} belongs in a JSON body ({error.detail})") from None
+    *above, last = path.split(".")
+    inside = payload
+    for step in above:
+        inside = inside.setdefault(step, {}) if isinstance(inside, dict) else None
+    if not isinstance(inside, dict):
+        raise ConfigurationError(f"cannot sign: there is no object for {path} in the body")
+    inside[last] = value
+    return compact(payload)
+
+
+def compact(value: Any) -> bytes:
+    """JSON without spaces, in UTF-8."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _header(name: str) -> Read:
+    wanted = name.lower().encode()
+
+    def read(request: Request) -> bytes | None:
+        value = request.header(wanted)
+        if value is not None and len(value) > MAX_VALUE:
+            raise Rejected("malformed_signature", f"{name} is longer than {MAX_VALUE} bytes")
+        return value
+
+    return read
+
+
+def _after(read: Read, prefix: bytes, name: str) -> Read:
+    size = len(prefix)
+
+    def after(request: Request) -> bytes | None:
+        value = read(request)
+        if value is None or value.startswith(prefix):
+            return value and value[size:]
+        raise Rejected("malformed_signature", f"{name} does not begin with {prefix.decode()}")
+
+    return after
+
+
+def _only(read: Read, allowed: re.Pattern[bytes], name: str) -> Read:
+    matches = allowed.fullmatch
+
+    def only(request: Request) -> bytes | None:
+        value = read(request)
+        if value is not None and not matches(value):
+            raise Rejected("malformed_id", f"{name} holds more than {allowed.pattern.decode()}")
+        return value
+
+    return only
+
+
+def _first(reads: Sequence[Read]) -> Read:
+    if len(reads) == 1:
+        return reads[0]
+
+    def first(request: Request) -> bytes | None:
+        for read in reads:
+            value = read(request)
+            if value is not None:
+                return value
+        return None
+
+    return first
+
+
+def _items(read: Read, between: bytes, mark: bytes) -> Callable[[Request], list[bytes]]:
+    size = len(mark)
+
+    def items(request: Request) -> list[bytes]:
+        value = read(request)
+        return [item[size:] for item in value.split(between) if item.startswith(mark)] if value else []
+
+    return items
+
+
+def _some(values: Callable[[Request], list[bytes]], title: str) -> ReadAll:
+    def some(request: Request) -> Sequence[bytes]:
+        found = values(request)
+        if not found:
+            raise Rejected("missing_signature", title)
+        if len(found) > MAX_CANDIDATES:
+            raise Rejected("malformed_signature", f"more than {MAX_CANDIDATES} signatures")
+        return found
+
+    return some
+
+
+def _single(values: Sequence[str], title: str) -> bytes | None:
+    if len(values) > 1:
+        raise Rejected("malformed_signature", f"more than one {title}")
+    return values[0].encode("utf-8", "surrogatepass") if values else None
+
+
+def _rewrite(request: Request, header: str, between: bytes, mark: bytes, texts: Sequence[bytes]) -> Request:
+    old = request.header(header.lower().encode())
+    kept = [item for item in old.split(between) if not item.startswith(mark)] if old else []
+    return request.with_header(header, between.join([*kept, *(mark + text for text in texts)]))

@@ -1,0 +1,207 @@
+"""The schemes that rows are made of: signed messages, static tokens, and nothing at all."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hookcatch.core.errors import ConfigurationError, Rejected
+from hookcatch.core.secret import Secret
+from hookcatch.core.wire import Request
+
+from .encoding import HEX, Encoding
+from .freshness import Moment, Timestamp
+from .keys import KeyFormat, Utf8, check_strength
+from .mac import Algorithm
+from .parts import BODY, Message, Nonce, Place, ReadAll, Signatures, renderer
+from .scheme import Bound, Match, Precheck, Scheme
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """A signature over a message, with a shared secret or a public key.
+
+    Attributes:
+        algorithm: what makes the signature.
+        signature: where the signatures stand.
+        encoding: how they are written.
+        key: how the secret is written.
+        message: what is signed.
+        time: the signed time; None where nothing says when.
+    """
+
+    algorithm: Algorithm
+    signature: Signatures
+    encoding: Encoding = HEX
+    key: KeyFormat = field(default_factory=Utf8)
+    message: Message = (BODY,)
+    time: Timestamp | None = None
+
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+        keys = [(owner, key) for owner, secret in enumerate(secrets) for key in self.key.decode(secret)]
+        distinct = {key for _, key in keys}
+        if len(distinct) < len(keys):
+            raise ConfigurationError("two of the secrets are the same key: drop one of them")
+        owners = [owner for owner, _ in keys]
+        match = self.algorithm.matcher([key for _, key in keys], self.encoding)
+        candidates, render = self.signature.candidates(), renderer(self.message)
+        moment = self.time.moment(tolerance) if self.time else _timeless
+
+        def check(request: Request, now: float) -> Match:
+            found = candidates(request)
+            text, signed_at = moment(request, now)
+            return Match(owners[match(render(request, text), found)], signed_at)
+
+        return Bound(check, self._precheck(candidates, moment))
+
+    def _precheck(self, candidates: ReadAll, moment: Moment) -> Precheck:
+        in_head = self.signature.in_head
+        timed = self.time is not None and self.time.place.in_head
+
+        def precheck(request: Request, now: float | None) -> None:
+            if in_head:
+                candidates(request)
+            if timed:
+                moment(request, now)
+
+        return precheck
+
+    def sign(self, request: Request, secret: Secret, now: float) -> Request:
+        text = b""
+        for part in self.message:
+            if isinstance(part, Nonce):
+                request = part.fill(request)
+        if self.time is not None:
+            request = self.time.write(request, now)
+            text = self.time.unit.format(now)
+        message = renderer(self.message)(request, text)
+        made = [self.algorithm.sign(key, message) for key in self.key.decode(secret)]
+        return self.signature.write_all(request, [self.encoding.encode(one) for one in made])
+
+    def check_strength(self, secret: Secret) -> None:
+        for key in self.key.decode(secret):
+            self.algorithm.check_strength(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The secret itself, sent along. It says who sends, not what: anyone who sees one request can make others."""
+
+    place: Place
+    key: KeyFormat = field(default_factory=Utf8)
+
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+        # Hashed, so that what is compared has one length whatever was sent.
+        known = [_hashed(key) for secret in secrets for key in self.key.decode(secret)]
+        read, title = self.place.reader(), self.place.title
+
+        def check(request: Request, now: float | None) -> Match:
+            presented = read(request)
+            if not presented:
+                raise Rejected("missing_signature", title)
+            token = _hashed(presented)
+            found = [position for position, key in enumerate(known) if hmac.compare_digest(key, token)]
+            if not found:
+                raise Rejected("bad_signature")
+            return Match(found[0])
+
+        def precheck(request: Request, now: float | None) -> None:
+            if self.place.in_head:
+                check(request, now)
+
+        return Bound(check, precheck)
+
+    def sign(self, request: Request, secret: Secret, now: float) -> Request:
+        return self.place.write(request, self.key.decode(secret)[0])
+
+    def check_strength(self, secret: Secret) -> None:
+        for key in self.key.decode(secret):
+            check_strength(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """No proof at all: every request passes."""
+
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+        return Bound(lambda request, now: Match())
+
+    def sign(self, request: Request, secret: Secret, now: float) -> Request:
+        return request
+
+    def check_strength(self, secret: Secret) -> None:
+        """There is no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class BySecret:
+    """Several schemes of one sender, told apart by how the configured secret begins; never by the request."""
+
+    cases: tuple[tuple[str, Scheme], ...]
+    otherwise: Scheme
+
+    def _scheme(self, secret: Secret) -> Scheme:
+        text = secret.reveal()
+        return next(
+            (scheme for prefix, scheme in self.cases if text.startswith(prefix.encode())), self.otherwise
+        )
+
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+        groups: list[tuple[Scheme, list[int]]] = []
+        for position, secret in enumerate(secrets):
+            scheme = self._scheme(secret)
+            known = next((positions for one, positions in groups if one is scheme), None)
+            if known is None:
+                groups.append((scheme, [position]))
+            else:
+                known.append(position)
+        bound = [(one.bind([secrets[at] for at in places], tolerance), places) for one, places in groups]
+        return bound[0][0] if len(bound) == 1 else _any_of(bound)
+
+    def sign(self, request: Request, secret: Secret, now: float) -> Request:
+        return self._scheme(secret).sign(request, secret, now)
+
+    def check_strength(self, secret: Secret) -> None:
+        self._scheme(secret).check_strength(secret)
+
+
+def _any_of(bound: Sequence[tuple[Bound, list[int]]]) -> Bound:
+    def check(request: Request, now: float) -> Match:
+        matches, refusals = [], []
+        for one, places in bound:
+            try:
+                match = one.check(request, now)
+            except Rejected as refusal:
+                refusals.append(refusal)
+            else:
+                matches.append(Match(None if match.key is None else places[match.key], match.signed_at))
+        if not matches:
+            raise _most_telling(refusals)
+        return matches[0]
+
+    def precheck(request: Request, now: float | None) -> None:
+        refusals = []
+        for one, _ in bound:
+            try:
+                one.precheck(request, now)
+            except Rejected as refusal:
+                refusals.append(refusal)
+        if len(refusals) == len(bound):
+            raise _most_telling(refusals)
+
+    return Bound(check, precheck)
+
+
+def _most_telling(refusals: Sequence[Rejected]) -> Rejected:
+    """That of the scheme the sender tried, if it tried one."""
+    return next((one for one in refusals if one.reason != "missing_signature"), refusals[0])
+
+
+def _timeless(request: Request, now: float | None) -> tuple[bytes, float | None]:
+    return b"", None
+
+
+def _hashed(value: bytes) -> bytes:
+    return hashlib.sha256(value).digest()
