@@ -1,0 +1,334 @@
+"""The inbox in memory: for tests, for development, and for senders that may lose an event."""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from threading import RLock
+
+from hookcatch.core.errors import ConfigurationError, LeaseLost
+from hookcatch.core.model import (
+    PARKED,
+    Accepted,
+    Claim,
+    Close,
+    Duplicate,
+    Duplicates,
+    EventState,
+    Lease,
+    NewEvent,
+    Run,
+    StoredEvent,
+)
+from hookcatch.core.ports import Clock, Query, Retention, Transaction
+from hookcatch.core.wire import Response
+
+from . import rules
+from .memory_row import Row, begin_anew, duplicate, ended_before, finished_before, forget_body, matches
+from .rules import ENDED, Resolved, failed
+
+
+class MemoryInbox:
+    """Events in a dict, gone with the process.
+
+    Args:
+        clock: seconds since the epoch.
+        keep: how many ended events are kept; beyond it the oldest go, whatever the retention says, so that
+            a flood of events does not eat the memory (ATTACKS A30). What is not ended is never dropped.
+    """
+
+    durable = False
+    transactional = False
+
+    def __init__(self, *, clock: Clock, keep: int = 100_000) -> None:
+        self._clock = clock
+        self._keep = keep
+        self._lock = RLock()
+        self._rows: dict[int, Row] = {}
+        self._keys: dict[tuple[str, str, str], Row] = {}
+        self._contents: dict[tuple[str, str, bytes], int] = {}
+        self._due: list[tuple[float, int]] = []  # a heap; an entry counts while the row still says the same
+        self._leased: dict[int, Row] = {}
+        self._ended: OrderedDict[int, None] = OrderedDict()
+        self._last = 0
+        self._listeners: tuple[Callable[[], None], ...] = ()
+
+    def open(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do: the events stay until the process ends."""
+
+    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """See `Inbox.listen`."""
+        self._listeners = (*self._listeners, callback)
+
+        def stop() -> None:
+            self._listeners = tuple(other for other in self._listeners if other is not callback)
+
+        return stop
+
+    def accept(
+        self,
+        events: Sequence[NewEvent],
+        *,
+        claim: Claim | None = None,
+        duplicates: Duplicates = Duplicates(),
+    ) -> Future[tuple[Accepted | Duplicate, ...]]:
+        """See `Inbox.accept`."""
+        with self._lock:
+            answers = tuple([self._accept(event, claim, duplicates) for event in events])
+        self._wake()
+        return Resolved(answers)
+
+    def _accept(self, event: NewEvent, claim: Claim | None, duplicates: Duplicates) -> Accepted | Duplicate:
+        row = self._keys.get((event.source, event.tenant, event.id))
+        if row is not None:
+            return self._meet(row, event, claim, duplicates)
+        twin = self._twin(event)
+        if twin is not None and duplicates.refuse_replayed_content:
+            twin.duplicates += 1
+            return duplicate(twin, replayed_content=True)
+        self._last += 1
+        row = Row(self._last, event, body=event.body, replayed_content=twin is not None)
+        self._rows[row.seq] = self._keys[row.key] = row
+        if event.content_key is not None:
+            self._contents.setdefault((event.source, event.tenant, event.content_key), row.seq)
+        lease = self._start(row, event, claim)
+        return Accepted(row.seq, lease, replayed_content=row.replayed_content)
+
+    def _twin(self, event: NewEvent) -> Row | None:
+        if event.content_key is None:
+            return None
+        seq = self._contents.get((event.source, event.tenant, event.content_key))
+        return None if seq is None else self._rows[seq]
+
+    def _meet(
+        self, row: Row, event: NewEvent, claim: Claim | None, duplicates: Duplicates
+    ) -> Accepted | Duplicate:
+        conflict = row.first.body_hash != event.body_hash
+        row.duplicates += 1
+        row.conflicts += conflict
+        meeting = rules.meet(row.known(), event, duplicates)
+        if meeting == "duplicate":
+            return duplicate(row, conflict=conflict)
+        if meeting == "revive":
+            begin_anew(row)
+        return Accepted(row.seq, self._start(row, event, claim), meeting == "revive", row.replayed_content)
+
+    def _start(self, row: Row, event: NewEvent, claim: Claim | None) -> Lease | None:
+        """Put an accepted event where it starts: due, or leased."""
+        self._ended.pop(row.seq, None)
+        row.finished_at, row.error = None, ""
+        if claim is None:
+            self._wait(row, event.received_at)
+            return None
+        return self._hold(row, claim.token, claim.until, event.received_at, rules.claimed_state(claim))
+
+    def _wait(self, row: Row, run_at: float) -> None:
+        row.state, row.run_at = "pending", run_at
+        row.token = row.lease_until = row.leased_at = None
+        self._leased.pop(row.seq, None)
+        heapq.heappush(self._due, (run_at, row.seq))
+
+    def _hold(self, row: Row, token: str, until: float, now: float, state: EventState) -> Lease:
+        row.state, row.run_at = state, None
+        row.token, row.lease_until, row.leased_at = token, until, now
+        row.attempt += 1
+        self._leased[row.seq] = row
+        return Lease(token, until, row.stored(body=True), dict(row.runs))
+
+    def lease(self, *, token: str, limit: int, now: float, until: float) -> Future[tuple[Lease, ...]]:
+        """See `Inbox.lease`."""
+        with self._lock:
+            chosen = self._ready(limit, now)
+            return Resolved(tuple([lease for row in chosen for lease in self._take(row, token, now, until)]))
+
+    def _ready(self, limit: int, now: float) -> list[Row]:
+        """Up to `limit` rows that are due or lost, earliest first."""
+        lost = [(row.lease_until or now, row.seq) for row in self._lost(now)]
+        due: list[tuple[float, int]] = []
+        while len(due) < limit and (head := self._next_waiting()) is not None and head[0] <= now:
+            due.append(heapq.heappop(self._due))
+        chosen = sorted(lost + due)
+        for entry in chosen[limit:]:
+            if self._rows[entry[1]].state == "pending":
+                heapq.heappush(self._due, entry)
+        return [self._rows[seq] for _, seq in chosen[:limit]]
+
+    def _lost(self, now: float) -> list[Row]:
+        running = [row for row in self._leased.values() if row.state == "running"]
+        return [row for row in running if rules.lease_is_over(row.lease_until, row.leased_at, now)]
+
+    def _next_waiting(self) -> tuple[float, int] | None:
+        while self._due:
+            run_at, seq = self._due[0]
+            row = self._rows.get(seq)
+            if row is not None and row.state == "pending" and row.run_at == run_at:
+                return self._due[0]
+            heapq.heappop(self._due)
+        return None
+
+    def _take(self, row: Row, token: str, now: float, until: float) -> Iterable[Lease]:
+        if row.state == "running":
+            row.lost += 1
+            if row.lost >= rules.MAX_LOST:
+                self._leave(row, Close("dead", error=rules.WORKER_LOST), now)
+                return ()
+        return (self._hold(row, f"{token}.{row.attempt + 1}", until, now, "running"),)
+
+    def heartbeat(self, leases: Sequence[Lease], *, until: float) -> Future[tuple[bool, ...]]:
+        """See `Inbox.heartbeat`."""
+        with self._lock:
+            return Resolved(tuple([self._prolong(lease, until) for lease in leases]))
+
+    def _prolong(self, lease: Lease, until: float) -> bool:
+        row = self._held(lease)
+        if row is None:
+            return False
+        row.lease_until, row.leased_at = until, self._clock()
+        return True
+
+    def _held(self, lease: Lease) -> Row | None:
+        row = self._rows.get(lease.event.seq)
+        return row if row is not None and row.holds(lease.token) else None
+
+    def settle(self, lease: Lease, runs: Sequence[Run], close: Close | None) -> Future[None]:
+        """See `Inbox.settle`."""
+        with self._lock:
+            row = self._held(lease)
+            if row is None:
+                return failed(LeaseLost(f"event {lease.event.seq} is in other hands"))
+            for run in runs:
+                done = row.runs.get(run.handler)
+                if done is None or done.state != "succeeded":
+                    row.runs[run.handler] = run
+            if close is not None:
+                row.lost = 0
+                self._leave(row, close, self._clock())
+                self._wake()
+        return Resolved(None)
+
+    def _leave(self, row: Row, close: Close, now: float) -> None:
+        row.error = close.error
+        row.reply = close.reply or row.reply
+        if close.state in ENDED:
+            self._end(row, close.state, now)
+        else:
+            self._wait(row, now if close.run_at is None else close.run_at)
+
+    def _end(self, row: Row, state: EventState, now: float) -> None:
+        row.state, row.run_at, row.finished_at = state, None, now
+        row.token = row.lease_until = row.leased_at = None
+        self._leased.pop(row.seq, None)
+        self._ended.pop(row.seq, None)
+        self._ended[row.seq] = None
+        while len(self._ended) > self._keep:
+            self._drop(self._rows[next(iter(self._ended))])
+
+    def _drop(self, row: Row) -> None:
+        del self._rows[row.seq], self._keys[row.key]
+        self._leased.pop(row.seq, None)
+        self._ended.pop(row.seq, None)
+        content = (row.first.source, row.first.tenant, row.first.content_key or b"")
+        if self._contents.get(content) == row.seq:
+            del self._contents[content]
+
+    def release(self, leases: Sequence[Lease]) -> Future[None]:
+        """See `Inbox.release`."""
+        with self._lock:
+            for row in filter(None, map(self._held, leases)):
+                row.attempt -= 1
+                state: EventState = "pending" if row.state == "running" else "failed"
+                self._leave(row, Close(state), self._clock())
+        self._wake()
+        return Resolved(None)
+
+    def transaction(self, lease: Lease, run: Run) -> Transaction:
+        """Always a ConfigurationError: there is no database to share."""
+        raise ConfigurationError(
+            "a handler asks for a transaction, which the memory inbox does not have: use sqlite:///file.db"
+        )
+
+    def find(self, query: Query) -> Sequence[StoredEvent]:
+        """See `Inbox.find`."""
+        with self._lock:
+            rows = sorted(self._rows.values(), key=lambda row: -row.seq)
+            found = [row.stored(body=False) for row in rows if matches(row, query)]
+        return found[: query.limit]
+
+    def get(self, seq: int) -> tuple[StoredEvent, Sequence[Run]] | None:
+        """See `Inbox.get`."""
+        with self._lock:
+            row = self._rows.get(seq)
+            if row is None:
+                return None
+            return row.stored(body=True), [row.runs[name] for name in sorted(row.runs)]
+
+    def state_of(self, seq: int) -> tuple[EventState | None, Response | None]:
+        """See `Inbox.state_of`."""
+        with self._lock:
+            row = self._rows.get(seq)
+            return (None, None) if row is None else (row.state, row.reply)
+
+    def counts(self) -> dict[tuple[str, EventState], int]:
+        """See `Inbox.counts`."""
+        totals: dict[tuple[str, EventState], int] = {}
+        with self._lock:
+            for row in self._rows.values():
+                key = (row.first.source, row.state)
+                totals[key] = totals.get(key, 0) + 1
+        return totals
+
+    def replay(self, seqs: Sequence[int], *, now: float) -> Future[int]:
+        """See `Inbox.replay`."""
+        with self._lock:
+            chosen = [
+                row for row in self._chosen(seqs) if row.state in rules.REPLAYABLE and row.body is not None
+            ]
+            for row in chosen:
+                begin_anew(row)
+                row.replays += 1
+                self._ended.pop(row.seq, None)
+                row.finished_at, row.error = None, ""
+                self._wait(row, now)
+        self._wake()
+        return Resolved(len(chosen))
+
+    def _chosen(self, seqs: Sequence[int]) -> list[Row]:
+        return [self._rows[seq] for seq in dict.fromkeys(seqs) if seq in self._rows]
+
+    def discard(self, seqs: Sequence[int], *, now: float, why: str) -> Future[int]:
+        """See `Inbox.discard`."""
+        with self._lock:
+            chosen = [row for row in self._chosen(seqs) if row.state in rules.DISCARDABLE]
+            for row in chosen:
+                self._leave(row, Close("discarded", error=why), now)
+        return Resolved(len(chosen))
+
+    def prune(self, *, now: float, retention: Retention) -> Future[int]:
+        """See `Inbox.prune`."""
+        with self._lock:
+            rows = list(self._rows.values())
+            old = [row for row in rows if ended_before(row, now - retention.key)][: rules.PRUNE_LIMIT]
+            for row in old:
+                self._drop(row)
+            heavy = [row for row in rows if row.body is not None and row.state not in PARKED | {"failed"}]
+            due = [row for row in heavy if finished_before(row, now - retention.payload)]
+            emptied = [row for row in due if row.seq in self._rows][: rules.PRUNE_LIMIT - len(old)]
+            for row in emptied:
+                forget_body(row)
+        return Resolved(len(old) + len(emptied))
+
+    def next_due(self) -> float | None:
+        """See `Inbox.next_due`."""
+        with self._lock:
+            head = self._next_waiting()
+            times = [row.lease_until or 0.0 for row in self._leased.values() if row.state == "running"]
+        return min(times if head is None else [*times, head[0]], default=None)
+
+    def _wake(self) -> None:
+        for callback in self._listeners:
+            callback()

@@ -1,0 +1,92 @@
+"""The decisions that every inbox makes alike; no store in sight."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Condition
+from typing import Literal, TypeVar
+
+from hookcatch.core.model import PARKED, TERMINAL, Claim, Duplicates, EventState, NewEvent
+
+T = TypeVar("T")
+
+MAX_LOST = 3
+"""A worker that dies with an event in hand may have been killed by it: after so many deaths it is parked."""
+
+WORKER_LOST = "worker_lost"
+PRUNE_LIMIT = 500
+"""Rows a call of `prune`: a few milliseconds of the write lock."""
+
+LEASED: frozenset[EventState] = frozenset({"running", "handling"})
+REPLAYABLE: frozenset[EventState] = TERMINAL | {"failed"}
+DISCARDABLE: frozenset[EventState] = PARKED | {"failed", "pending"}
+ENDED: frozenset[EventState] = TERMINAL | {"failed"}
+"""States with a `finished_at`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is kept of an event whose key comes again."""
+
+    state: EventState
+    has_body: bool
+    lease_until: float | None
+    leased_at: float | None
+    finished_at: float | None
+
+
+Meeting = Literal["duplicate", "again", "revive"]
+
+
+def meet(known: Known, event: NewEvent, duplicates: Duplicates) -> Meeting:
+    """What a known event's next arrival comes to (SEMANTICS 5)."""
+    if known.state == "failed" and known.has_body:
+        return "again"
+    if known.state == "handling" and lease_is_over(known.lease_until, known.leased_at, event.received_at):
+        return "again"
+    if known.state != "dead" or not known.has_body or duplicates.revive_before is None:
+        return "duplicate"
+    return "revive" if (known.finished_at or 0.0) < duplicates.revive_before else "duplicate"
+
+
+def lease_is_over(until: float | None, since: float | None, now: float) -> bool:
+    """Whether a lease ran out, or lies more than two of its own lengths ahead: then the clock was set back
+    after it was given, and to wait for it could take years (SEMANTICS 7)."""
+    if until is None or since is None:
+        return True
+    return until <= now or until - now > 2 * (until - since)
+
+
+def claimed_state(claim: Claim | None) -> EventState:
+    """The state in which an accepted event starts."""
+    if claim is None:
+        return "pending"
+    return "running" if claim.rescue else "handling"
+
+
+class Resolved(Future[T]):
+    """A future that was born with its result: a third of the cost of making one and resolving it.
+
+    The class attributes are what `concurrent.futures.wait` and `asyncio.wrap_future` look at.
+    """
+
+    _condition = Condition()
+    _state = "FINISHED"
+    _exception = None
+
+    def __init__(self, result: T) -> None:
+        self._born_with = self._result = result
+
+    def done(self) -> bool:
+        return True
+
+    def result(self, timeout: float | None = None) -> T:
+        return self._born_with
+
+
+def failed(error: Exception) -> Future[T]:
+    """A future that was born with its failure."""
+    future: Future[T] = Future()
+    future.set_exception(error)
+    return future

@@ -1,0 +1,261 @@
+"""The inbox in a SQLite file: one writer thread with group commit, readers beside it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TypeVar
+
+from hookcatch.core.errors import ConfigurationError, InboxUnavailable
+from hookcatch.core.model import (
+    Accepted,
+    Claim,
+    Close,
+    Duplicate,
+    Duplicates,
+    EventState,
+    Lease,
+    NewEvent,
+    Run,
+    StoredEvent,
+)
+from hookcatch.core.ports import Clock, Query, Retention, Transaction
+from hookcatch.core.wire import Response
+
+from . import disk, migrations, rows, sqlite_file, sqlite_ops, sqlite_queries
+from .locks import Presence, WriteLock
+from .rules import failed
+from .sqlite_file import SqliteOptions
+from .sqlite_transaction import SqliteTransaction
+from .writer import Writer, close_quietly, explained
+
+T = TypeVar("T")
+
+
+class SqliteInbox:
+    """Events in a SQLite file, on disk before they are acked.
+
+    Args:
+        path: the file. `-wal` and `-shm` (SQLite's), `-lock`, `-turn`, `-here` and `-ballast` (ours) lie beside it.
+        clock: seconds since the epoch.
+        options: see SqliteOptions.
+    """
+
+    durable = True
+    transactional = True
+
+    def __init__(self, path: str | Path, *, clock: Clock, options: SqliteOptions = SqliteOptions()) -> None:
+        self._path = Path(path)
+        self._clock = clock
+        self._options = options
+        self._listeners: tuple[Callable[[], None], ...] = ()
+        self._floor = disk.Floor(self._path.parent, options.disk_floor, timer=time.monotonic)
+        self._ballast = self._path.with_name(f"{self._path.name}-ballast")
+        self._presence = Presence(str(self._path))
+        self._readers: list[sqlite3.Connection] = []
+        self._opening = threading.Lock()
+        self._opened = False
+        self._inherited: list[sqlite3.Connection | None] = []
+        self._writer = Writer(
+            self._connect, WriteLock(str(self._path)), on_due=self._wake, on_full=self._drop_ballast
+        )
+        _inboxes.add(self)
+
+    def open(self) -> None:
+        """See `Inbox.open`."""
+        with self._opening:
+            if not self._opened:
+                sqlite_file.check_place(self._path, self._options)
+                self._migrate()
+                self._take_ballast()
+                self._announce()
+                self._opened = True
+
+    def _migrate(self) -> None:
+        lock = WriteLock(str(self._path))
+        try:
+            with lock.held():
+                connection = self._connect()
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    migrations.migrate(connection)
+                    connection.execute("COMMIT")
+                finally:
+                    connection.close()
+        except (sqlite3.Error, OSError) as error:
+            raise ConfigurationError(f"the inbox cannot be opened at {self._path}: {error}") from error
+        finally:
+            lock.close()
+
+    def _announce(self) -> None:
+        if sqlite3.sqlite_version_info < sqlite_file.SAFE_WITH_MANY:
+            sqlite_file.warn_of_company(self._presence.others(), self._path)
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite_file.connect(self._path, self._options)
+
+    def close(self) -> None:
+        """See `Inbox.close`."""
+        with self._opening:
+            self._writer.close()
+            self._close_readers()
+            self._presence.close()
+            self._opened = False
+
+    def _close_readers(self) -> None:
+        while self._readers:
+            close_quietly(self._readers.pop())
+
+    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """See `Inbox.listen`."""
+        self._listeners = (*self._listeners, callback)
+
+        def stop() -> None:
+            self._listeners = tuple(other for other in self._listeners if other is not callback)
+
+        return stop
+
+    def _wake(self) -> None:
+        for callback in self._listeners:
+            callback()
+
+    def _take_ballast(self) -> None:
+        if self._options.ballast and self._floor.why_not() is None:
+            disk.take_ballast(self._ballast, self._options.ballast)
+
+    def _drop_ballast(self) -> None:
+        disk.drop_ballast(self._ballast)
+
+    def accept(
+        self,
+        events: Sequence[NewEvent],
+        *,
+        claim: Claim | None = None,
+        duplicates: Duplicates = Duplicates(),
+    ) -> Future[tuple[Accepted | Duplicate, ...]]:
+        """See `Inbox.accept`. Fails with InboxUnavailable below the disk's floor."""
+        why_not = self._floor.why_not()
+        if why_not is not None:
+            return failed(InboxUnavailable(why_not, retry_after=30.0))
+        ready = [(event, rows.new_event(event)) for event in events]
+        return self._writer.submit(
+            lambda connection: sqlite_ops.accept(connection, ready, claim, duplicates), wakes=claim is None
+        )
+
+    def lease(self, *, token: str, limit: int, now: float, until: float) -> Future[tuple[Lease, ...]]:
+        """See `Inbox.lease`."""
+        return self._writer.submit(lambda connection: sqlite_ops.lease(connection, token, limit, now, until))
+
+    def heartbeat(self, leases: Sequence[Lease], *, until: float) -> Future[tuple[bool, ...]]:
+        """See `Inbox.heartbeat`."""
+        now = self._clock()
+        return self._writer.submit(lambda connection: sqlite_ops.heartbeat(connection, leases, until, now))
+
+    def settle(self, lease: Lease, runs: Sequence[Run], close: Close | None) -> Future[None]:
+        """See `Inbox.settle`."""
+        now = self._clock()
+        return self._writer.submit(
+            lambda connection: sqlite_ops.settle(connection, lease, runs, close, now),
+            wakes=close is not None and close.state == "pending",
+        )
+
+    def release(self, leases: Sequence[Lease]) -> Future[None]:
+        """See `Inbox.release`."""
+        now = self._clock()
+        return self._writer.submit(lambda connection: sqlite_ops.release(connection, leases, now), wakes=True)
+
+    def transaction(self, lease: Lease, run: Run) -> Transaction:
+        """See `Inbox.transaction`: a `sqlite3.Connection` on the inbox's own file."""
+        return SqliteTransaction(self._connect, WriteLock(str(self._path)), lease, run)
+
+    def find(self, query: Query) -> Sequence[StoredEvent]:
+        """See `Inbox.find`."""
+        return self._read(lambda connection: sqlite_queries.find(connection, query))
+
+    def get(self, seq: int) -> tuple[StoredEvent, Sequence[Run]] | None:
+        """See `Inbox.get`."""
+        return self._read(lambda connection: sqlite_queries.get(connection, seq))
+
+    def state_of(self, seq: int) -> tuple[EventState | None, Response | None]:
+        """See `Inbox.state_of`."""
+        return self._read(lambda connection: sqlite_queries.state_of(connection, seq))
+
+    def counts(self) -> dict[tuple[str, EventState], int]:
+        """See `Inbox.counts`."""
+        return self._read(sqlite_queries.counts)
+
+    def next_due(self) -> float | None:
+        """See `Inbox.next_due`."""
+        return self._read(sqlite_queries.next_due)
+
+    def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            reader = self._readers.pop() if self._readers else self._connect()
+        except sqlite3.Error as error:
+            raise explained(error) from error
+        try:
+            answer = query(reader)
+        except sqlite3.Error as error:
+            close_quietly(reader)
+            raise explained(error) from error
+        self._readers.append(reader)
+        return answer
+
+    def replay(self, seqs: Sequence[int], *, now: float) -> Future[int]:
+        """See `Inbox.replay`."""
+        return self._writer.submit(
+            lambda connection: sqlite_queries.replay(connection, seqs, now), wakes=True
+        )
+
+    def discard(self, seqs: Sequence[int], *, now: float, why: str) -> Future[int]:
+        """See `Inbox.discard`."""
+        return self._writer.submit(lambda connection: sqlite_queries.discard(connection, seqs, now, why))
+
+    def prune(self, *, now: float, retention: Retention) -> Future[int]:
+        """See `Inbox.prune`."""
+        self._take_ballast()
+        return self._writer.submit(lambda connection: sqlite_queries.prune(connection, now, retention))
+
+    def _before_fork(self) -> None:
+        self._writer.before_fork()
+        self._close_readers()
+
+    def _after_fork_in_parent(self) -> None:
+        self._writer.after_fork_in_parent()
+
+    def _after_fork_in_child(self) -> None:
+        self._inherited += self._readers
+        self._readers = []
+        self._opening = threading.Lock()
+        self._inherited.append(self._writer.after_fork_in_child())
+
+
+_inboxes: weakref.WeakSet[SqliteInbox] = weakref.WeakSet()
+"""Whom a fork concerns. Not state of ours: `os.register_at_fork` cannot be undone, so it is called once."""
+
+
+def _before_fork() -> None:
+    for inbox in list(_inboxes):
+        inbox._before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for inbox in list(_inboxes):
+        inbox._after_fork_in_parent()
+
+
+def _after_fork_in_child() -> None:
+    for inbox in list(_inboxes):
+        inbox._after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+    )

@@ -1,0 +1,280 @@
+"""What the SQLite inbox writes: functions of an open transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Any
+
+from hookcatch.core.errors import LeaseLost
+from hookcatch.core.model import (
+    Accepted,
+    Claim,
+    Close,
+    Duplicate,
+    Duplicates,
+    EventState,
+    Lease,
+    NewEvent,
+    Run,
+    StoredEvent,
+)
+
+from . import rows, rules
+from .rules import ENDED
+
+INSERT = """
+INSERT INTO hookcatch_event (source, tenant, id, type, received_at, occurred_at, body_hash, content_key, format,
+  headers, state, kept, run_at, lease_token, lease_until, leased_at, attempt, replayed_content)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING
+"""
+START = """
+UPDATE hookcatch_event SET state = ?, run_at = ?, lease_token = ?, lease_until = ?, leased_at = ?,
+  attempt = attempt + ?, kept = 1, finished_at = NULL, error = ''
+WHERE seq = ?
+"""
+UPSERT_RUN = """
+INSERT INTO hookcatch_run (seq, handler, state, attempts, run_at, error, started_at, finished_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (seq, handler) DO UPDATE SET state = excluded.state, attempts = excluded.attempts,
+  run_at = excluded.run_at, error = excluded.error, started_at = excluded.started_at,
+  finished_at = excluded.finished_at
+WHERE state <> 'succeeded'
+"""
+FENCE = "seq = ? AND lease_token = ? AND state IN ('running', 'handling')"
+LEAVE = f"""
+UPDATE hookcatch_event SET state = ?, kept = CASE kept WHEN 0 THEN 0 ELSE ? END, run_at = ?, finished_at = ?,
+  error = ?, reply = coalesce(?, reply), lost = 0, lease_token = NULL, lease_until = NULL, leased_at = NULL
+WHERE {FENCE}
+"""
+DUE = f"""
+SELECT {rows.EVENT}, e.run_at, b.body FROM hookcatch_event e JOIN hookcatch_body b USING (seq)
+WHERE e.state = 'pending' AND e.run_at <= ? ORDER BY e.run_at, e.seq LIMIT ?
+"""
+LOST = f"""
+SELECT {rows.EVENT}, e.lease_until, b.body FROM hookcatch_event e JOIN hookcatch_body b USING (seq)
+WHERE e.state = 'running' AND e.lease_until <= ? ORDER BY e.lease_until, e.seq LIMIT ?
+"""
+ASTRAY = f"""
+SELECT {rows.EVENT}, e.lease_until, b.body FROM hookcatch_event e JOIN hookcatch_body b USING (seq)
+WHERE e.state = 'running' AND e.lease_until > ?1 AND e.lease_until - ?1 > 2 * (e.lease_until - e.leased_at)
+ORDER BY e.lease_until, e.seq LIMIT ?2
+"""
+HOLD = """
+UPDATE hookcatch_event SET state = 'running', run_at = NULL, lease_token = ?, lease_until = ?, leased_at = ?,
+  attempt = ?, lost = ? WHERE seq = ?
+"""
+PARK = f"""
+UPDATE hookcatch_event SET state = 'dead', kept = 2, lost = ?, finished_at = ?, error = '{rules.WORKER_LOST}',
+  lease_token = NULL, lease_until = NULL, leased_at = NULL WHERE seq = ?
+"""
+
+
+def accept(
+    connection: sqlite3.Connection,
+    events: Sequence[tuple[NewEvent, tuple[Any, ...]]],
+    claim: Claim | None,
+    duplicates: Duplicates,
+) -> tuple[Accepted | Duplicate, ...]:
+    """Keep events; each comes with its columns, made ready outside the transaction."""
+    return tuple([_accept(connection, event, row, claim, duplicates) for event, row in events])
+
+
+def _accept(
+    connection: sqlite3.Connection,
+    event: NewEvent,
+    row: tuple[Any, ...],
+    claim: Claim | None,
+    duplicates: Duplicates,
+) -> Accepted | Duplicate:
+    twin = None if event.content_key is None else _twin(connection, row)
+    if twin is not None and duplicates.refuse_replayed_content and not _is_known(connection, row):
+        connection.execute("UPDATE hookcatch_event SET duplicates = duplicates + 1 WHERE seq = ?", (twin,))
+        return _refused(connection, twin)
+    start = _start(event, claim)
+    cursor = connection.execute(INSERT, (*row, *start, twin is not None))
+    if not cursor.rowcount:
+        return _meet(connection, event, row, claim, duplicates)
+    seq = cursor.lastrowid or 0
+    connection.execute("INSERT INTO hookcatch_body (seq, body) VALUES (?, ?)", (seq, event.body))
+    lease = None if claim is None else _fresh_lease(seq, event, claim, replayed_content=twin is not None)
+    return Accepted(seq, lease, replayed_content=twin is not None)
+
+
+def _start(event: NewEvent, claim: Claim | None) -> tuple[Any, ...]:
+    """state, run_at, lease_token, lease_until, leased_at, attempt"""
+    if claim is None:
+        return ("pending", event.received_at, None, None, None, 0)
+    return (rules.claimed_state(claim), None, claim.token, claim.until, event.received_at, 1)
+
+
+def _fresh_lease(seq: int, event: NewEvent, claim: Claim, *, replayed_content: bool) -> Lease:
+    stored = StoredEvent(
+        seq=seq,
+        source=event.source,
+        tenant=event.tenant,
+        id=event.id,
+        type=event.type,
+        state=rules.claimed_state(claim),
+        received_at=event.received_at,
+        body=event.body,
+        format=event.format,
+        headers=event.headers,
+        occurred_at=event.occurred_at,
+        attempt=1,
+        replayed_content=replayed_content,
+    )
+    return Lease(claim.token, claim.until, stored)
+
+
+def _twin(connection: sqlite3.Connection, row: tuple[Any, ...]) -> int | None:
+    """The first event with the same signed content under another id."""
+    source, tenant, id_, content_key = row[0], row[1], row[2], row[7]
+    found = connection.execute(
+        "SELECT seq FROM hookcatch_event WHERE content_key = ? AND source = ? AND tenant = ? AND id <> ? "
+        "ORDER BY seq LIMIT 1",
+        (content_key, source, tenant, id_),
+    ).fetchone()
+    return None if found is None else int(found[0])
+
+
+def _is_known(connection: sqlite3.Connection, row: tuple[Any, ...]) -> bool:
+    sql = "SELECT 1 FROM hookcatch_event WHERE source = ? AND tenant = ? AND id = ?"
+    return connection.execute(sql, row[:3]).fetchone() is not None
+
+
+def _meet(
+    connection: sqlite3.Connection,
+    event: NewEvent,
+    row: tuple[Any, ...],
+    claim: Claim | None,
+    duplicates: Duplicates,
+) -> Accepted | Duplicate:
+    seq, state, kept, lease_until, leased_at, finished_at, body_hash, replayed, reply = connection.execute(
+        "SELECT seq, state, kept, lease_until, leased_at, finished_at, body_hash, replayed_content, reply "
+        "FROM hookcatch_event WHERE source = ? AND tenant = ? AND id = ?",
+        row[:3],
+    ).fetchone()
+    conflict = body_hash != event.body_hash
+    connection.execute(
+        "UPDATE hookcatch_event SET duplicates = duplicates + 1, conflicts = conflicts + ? WHERE seq = ?",
+        (conflict, seq),
+    )
+    known = rules.Known(state, bool(kept), lease_until, leased_at, finished_at)
+    meeting = rules.meet(known, event, duplicates)
+    if meeting == "duplicate":
+        return Duplicate(seq, state, conflict, lease_until=lease_until, reply=rows.unreply(reply))
+    if meeting == "revive":
+        begin_anew(connection, seq)
+    connection.execute(START, (*_start(event, claim), seq))
+    lease = None if claim is None else _lease(connection, seq, claim.token, claim.until)
+    return Accepted(seq, lease, meeting == "revive", bool(replayed))
+
+
+def _refused(connection: sqlite3.Connection, seq: int) -> Duplicate:
+    state, lease_until, reply = connection.execute(
+        "SELECT state, lease_until, reply FROM hookcatch_event WHERE seq = ?", (seq,)
+    ).fetchone()
+    return Duplicate(seq, state, False, True, lease_until, rows.unreply(reply))
+
+
+def begin_anew(connection: sqlite3.Connection, seq: int) -> None:
+    """Forget what earlier attempts came to."""
+    connection.execute("UPDATE hookcatch_event SET attempt = 0, lost = 0 WHERE seq = ?", (seq,))
+    connection.execute("DELETE FROM hookcatch_run WHERE seq = ?", (seq,))
+
+
+def _lease(connection: sqlite3.Connection, seq: int, token: str, until: float) -> Lease:
+    row = connection.execute(
+        f"SELECT {rows.EVENT}, b.body FROM hookcatch_event e JOIN hookcatch_body b USING (seq) WHERE seq = ?",
+        (seq,),
+    ).fetchone()
+    return Lease(token, until, rows.stored_event(row, row[-1]), _runs(connection, seq))
+
+
+def _runs(connection: sqlite3.Connection, seq: int) -> MappingProxyType[str, Run]:
+    found = connection.execute(f"SELECT {rows.RUN} FROM hookcatch_run WHERE seq = ?", (seq,))
+    return MappingProxyType({run.handler: run for run in map(rows.run, found)})
+
+
+def lease(
+    connection: sqlite3.Connection, token: str, limit: int, now: float, until: float
+) -> tuple[Lease, ...]:
+    """Take what is due or lost, earliest first."""
+    lost = connection.execute(LOST, (now, limit)).fetchall()
+    lost += connection.execute(ASTRAY, (now, limit)).fetchall()
+    due = connection.execute(DUE, (now, limit)).fetchall()
+    chosen = sorted(lost + due, key=lambda row: (row[-2], row[0]))[:limit]
+    taken = [_take(connection, row, token, now, until) for row in chosen]
+    return tuple([lease for lease in taken if lease is not None])
+
+
+def _take(
+    connection: sqlite3.Connection, row: tuple[Any, ...], token: str, now: float, until: float
+) -> Lease | None:
+    event = rows.stored_event(row, row[-1])
+    lost = event.lost + (event.state == "running")
+    if lost >= rules.MAX_LOST and lost > event.lost:
+        connection.execute(PARK, (lost, now, event.seq))
+        return None
+    attempt = event.attempt + 1
+    own = f"{token}.{attempt}"
+    connection.execute(HOLD, (own, until, now, attempt, lost, event.seq))
+    held = rows.stored_event((*row[:5], "running", *row[6:10], None, attempt, lost, *row[13:19]), row[-1])
+    return Lease(own, until, held, _runs(connection, event.seq) if attempt > 1 else MappingProxyType({}))
+
+
+def heartbeat(
+    connection: sqlite3.Connection, leases: Sequence[Lease], until: float, now: float
+) -> tuple[bool, ...]:
+    """Prolong leases."""
+    sql = f"UPDATE hookcatch_event SET lease_until = ?, leased_at = ? WHERE {FENCE}"
+    return tuple(
+        [connection.execute(sql, (until, now, *_fence(lease))).rowcount == 1 for lease in leases],
+    )
+
+
+def _fence(lease: Lease) -> tuple[int, str]:
+    return (lease.event.seq, lease.token)
+
+
+def settle(
+    connection: sqlite3.Connection, lease: Lease, runs: Sequence[Run], close: Close | None, now: float
+) -> LeaseLost | None:
+    """Record runs, and give the lease back; LeaseLost is an answer, not an error: the batch goes on."""
+    if not (holds(connection, lease) if close is None else _leave(connection, lease, close, now)):
+        return LeaseLost(f"event {lease.event.seq} is in other hands")
+    connection.executemany(UPSERT_RUN, [rows.run_row(lease.event.seq, run) for run in runs])
+    return None
+
+
+def holds(connection: sqlite3.Connection, lease: Lease) -> bool:
+    """Whether the lease is held still."""
+    found = connection.execute(f"SELECT 1 FROM hookcatch_event WHERE {FENCE}", _fence(lease)).fetchone()
+    return found is not None
+
+
+def check_fence(connection: sqlite3.Connection, lease: Lease) -> None:
+    """Raise LeaseLost if the lease is not held any more."""
+    if not holds(connection, lease):
+        raise LeaseLost(f"event {lease.event.seq} is in other hands")
+
+
+def _leave(connection: sqlite3.Connection, lease: Lease, close: Close, now: float) -> bool:
+    ended = close.state in ENDED
+    run_at = None if ended else (now if close.run_at is None else close.run_at)
+    finished_at = now if ended else None
+    ending = (close.state, rows.kept(close.state), run_at, finished_at, rows.text(close.error))
+    cursor = connection.execute(LEAVE, (*ending, rows.reply(close.reply), *_fence(lease)))
+    return cursor.rowcount == 1
+
+
+def release(connection: sqlite3.Connection, leases: Sequence[Lease], now: float) -> None:
+    """Give leases back unused; what is `handling` was never acked and stays the sender's."""
+    back = f"UPDATE hookcatch_event SET attempt = attempt - 1 WHERE {FENCE}"
+    for lease in leases:
+        if connection.execute(back, _fence(lease)).rowcount:
+            state: EventState = "pending" if lease.event.state == "running" else "failed"
+            _leave(connection, lease, Close(state), now)

@@ -1,0 +1,253 @@
+"""Group commit: one thread writes what all others want written.
+
+It takes whatever waits, writes it in one `BEGIN IMMEDIATE ... COMMIT`, and resolves the futures once the commit
+is on disk. While one commit is synced the next batch gathers by itself: no timer, and no delay for a lone one.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from hookcatch.core.errors import HookcatchError, InboxUnavailable
+
+from .locks import WriteLock
+
+T = TypeVar("T")
+Op = Callable[[sqlite3.Connection], T | HookcatchError]
+"""What is to be done. An error it *returns* is the caller's result and leaves the batch alone (a lost lease);
+one it raises takes the batch back, and every op is then tried by itself."""
+
+MAX_BATCH = 512
+_FORK_PATIENCE = 5.0
+_BROKEN = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+"""The store's own errors, which the next op would meet as well."""
+
+log = logging.getLogger("hookcatch.inbox")
+
+
+@dataclass(frozen=True, slots=True)
+class _Job(Generic[T]):
+    op: Op[T]
+    future: Future[T]
+    wakes: bool
+
+
+class Writer:
+    """The thread and its connection; both start with the first op and can start again after `close`.
+
+    Args:
+        connect: opens a connection that is ready for `BEGIN IMMEDIATE`; may raise HookcatchError, OSError
+            or sqlite3.Error.
+        lock: held round every transaction.
+        on_due: called after a commit of an op that was submitted with `wakes=True`. Must not raise.
+        on_full: called when the disk is full, before the ops are tried one by one.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        lock: WriteLock,
+        *,
+        on_due: Callable[[], None],
+        on_full: Callable[[], None],
+    ) -> None:
+        self._connect = connect
+        self._lock = lock
+        self._on_due = on_due
+        self._on_full = on_full
+        self._connection: sqlite3.Connection | None = None
+        self._suspect = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._queue: SimpleQueue[_Job[Any] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._entry = threading.Lock()
+        self._gate = threading.Lock()
+        self._forking = False
+
+    def submit(self, op: Op[T], *, wakes: bool = False) -> Future[T]:
+        """Have it written. The future cannot be cancelled: a caller that stops waiting changes nothing."""
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+        with self._entry:
+            if self._thread is None:
+                self._start()
+            self._queue.put(_Job(op, future, wakes))
+        return future
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(
+            target=self._work, args=(self._queue,), name="hookcatch-writer", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish what is queued, then let go of thread, connection and lock."""
+        with self._entry:
+            thread, queue = self._thread, self._queue
+            self._thread, self._queue = None, SimpleQueue()
+        if thread is not None:
+            queue.put(None)
+            thread.join()
+        with self._gate:
+            self._drop()
+            self._lock.close()
+
+    def before_fork(self) -> None:
+        """Leave nothing open for a child to inherit (SEMANTICS 10.6): wait for the commit under way, and close.
+
+        If that takes too long - a handler that forks inside its own transaction - the child only discards.
+        """
+        self._forking = self._gate.acquire(timeout=_FORK_PATIENCE)
+        if self._forking:
+            self._drop()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on; the next op connects again."""
+        if self._forking:
+            self._forking = False
+            self._gate.release()
+
+    def after_fork_in_child(self) -> sqlite3.Connection | None:
+        """Start afresh: the queue is the parent's. Answers a connection that must be kept and never used."""
+        inherited, self._connection = self._connection, None
+        self._lock.close()
+        self._reset()
+        return inherited
+
+    def _work(self, queue: SimpleQueue[_Job[Any] | None]) -> None:
+        while (first := queue.get()) is not None:
+            batch = [first]
+            more = True
+            while more and len(batch) < MAX_BATCH and not queue.empty():
+                job = queue.get_nowait()
+                if job is None:
+                    queue.put(None)
+                    more = False
+                else:
+                    batch.append(job)
+            self._write(batch)
+
+    def _write(self, batch: Sequence[_Job[Any]]) -> None:
+        with self._gate:
+            results = self._results(batch)
+        for job, result in zip(batch, results, strict=True):
+            if isinstance(result, Exception):
+                job.future.set_exception(result)
+            else:
+                job.future.set_result(result)
+        if any(job.wakes for job in batch):
+            self._tell()
+
+    def _tell(self) -> None:
+        try:
+            self._on_due()
+        except Exception:  # a listener's loop may be closed; the thread must live
+            log.exception("a listener of the inbox failed")
+
+    def _results(self, batch: Sequence[_Job[Any]]) -> list[Any]:
+        try:
+            return self._transact(batch)
+        except Exception as error:  # whatever it is, it belongs to the futures: the thread must live
+            if _is_full(error):
+                self._on_full()
+            elif len(batch) == 1 or _is_broken(error):
+                return [explained(error)] * len(batch)
+            log.debug("a batch of %d is tried one by one: %r", len(batch), error)
+        return [self._alone(job) for job in batch]
+
+    def _alone(self, job: _Job[Any]) -> Any:
+        try:
+            return self._transact((job,))[0]
+        except Exception as error:
+            return explained(error)
+
+    def _transact(self, batch: Sequence[_Job[Any]]) -> list[Any]:
+        with self._lock.held():
+            connection = self._ready()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                results = [job.op(connection) for job in batch]
+                connection.execute("COMMIT")
+            except Exception as error:
+                self._take_back(connection, error)
+                raise
+        return results
+
+    def _ready(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = self._connect()
+        if self._suspect:
+            _make_sure(self._connection)
+            self._suspect = False
+        return self._connection
+
+    def _take_back(self, connection: sqlite3.Connection, error: Exception) -> None:
+        """Roll back; after an I/O error trust neither the connection nor what it wrote last: a sync that failed
+        once may succeed the next time without the data (fsyncgate)."""
+        if _is_broken(error) and _code(error) not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            self._suspect = _code(error) == sqlite3.SQLITE_IOERR
+            self._drop()
+        elif connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            close_quietly(connection)
+
+
+def _make_sure(connection: sqlite3.Connection) -> None:
+    """Carry everything that is readable into the database file, synced, before anything is acked again."""
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise InboxUnavailable("the inbox recovers from an I/O error and a reader is in the way")
+
+
+def close_quietly(connection: sqlite3.Connection) -> None:
+    """Close it, whatever state it is in."""
+    try:
+        connection.close()
+    except sqlite3.Error as error:
+        log.warning("closing the inbox: %s", error)
+
+
+def explained(error: Exception) -> Exception:
+    """The store's own errors as InboxUnavailable; any other as it is."""
+    if isinstance(error, OSError) or _is_broken(error) or _is_full(error):
+        unavailable = InboxUnavailable(f"the inbox cannot be written or read: {error}")
+        unavailable.__cause__ = error
+        return unavailable
+    return error
+
+
+def _code(error: Exception) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _is_full(error: Exception) -> bool:
+    return _code(error) == sqlite3.SQLITE_FULL
+
+
+def _is_broken(error: Exception) -> bool:
+    return isinstance(error, InboxUnavailable | OSError) or _code(error) in _BROKEN
