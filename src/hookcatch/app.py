@@ -76,7 +76,7 @@ class Hookcatch(Router):
         self.concurrency = concurrency
         self._inbox = inbox or os.environ.get("HOOKCATCH_INBOX") or DEFAULT_INBOX
         self._public_url = public_url.rstrip("/")
-        self._embedded = worker
+        self.embedded = worker
         self._retention = retention
         self._observer = observer or Logs()
         self._sources: dict[str, Source] = {}
@@ -185,7 +185,7 @@ class Hookcatch(Router):
         for source in self._sources.values():
             if not source.provider.signed:
                 logger.warning("source %s is unsigned: anybody can send events to it", source.name)
-        settings = Settings(self.concurrency, self._embedded, self._retention)
+        settings = Settings(self.concurrency, self.embedded, self._retention)
         return Runtime(app, self.inbox(), settings, self.clock, self._observer)
 
     def _check_open(self) -> None:

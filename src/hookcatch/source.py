@@ -48,13 +48,14 @@ def build_endpoint(
     """A source's endpoint, checked. Raises ConfigurationError with what to change."""
     path = "/" + options.get("path", name).strip("/")
     url = options.get("public_url") or (base_url and base_url + path)
-    if known.signs_url and not url:
+    if known.url_is_signed and not url:
         raise ConfigurationError(
             f"source {name!r}: {known.title} signs the URL it calls; say which that is: "
             'public_url="https://..." here or in Hookcatch(...)'
         )
     try:
-        verifier = known.bind(secret, tolerance=options.get("tolerance"), strict=True)
+        known.check_secrets(secret)
+        verifier = known.bind(secret, options.get("tolerance"))
     except ConfigurationError as why:
         raise ConfigurationError(f"source {name!r}: {why}") from None
     return Endpoint(
@@ -64,7 +65,7 @@ def build_endpoint(
         verifier=verifier,
         policy=_policy(known, options),
         data_path=known.events.data,
-        url=url if known.signs_url else "",
+        url=url if known.url_is_signed else "",
     )
 
 
@@ -87,7 +88,7 @@ def _policy(known: Provider, options: SourceOptions) -> Policy:
     wait_for_handlers = options.get("ack", "stored") != "stored"
     kept = {
         b"content-type",
-        *known.events.headers,
+        *known.events.headers(),
         *(h.lower().encode() for h in options.get("keep_headers", ())),
     }
     policy = Policy(

@@ -253,6 +253,7 @@ ROWS = (
             form=True,
         ),
         docs="https://www.twilio.com/docs/usage/webhooks/webhooks-security",
+        url_is_signed=True,
         facts=Facts(
             ack_deadline=15.0,
             retry_horizon=0.0,

@@ -63,6 +63,7 @@ class Provider:
         docs: the URL of its documentation on webhooks.
         id_is_signed: whether the signature covers the event id.
         body_is_signed: whether it covers the whole body.
+        url_is_signed: whether it covers the URL, which then has to be configured.
     """
 
     name: str
@@ -73,6 +74,12 @@ class Provider:
     docs: str = ""
     id_is_signed: bool = True
     body_is_signed: bool = True
+    url_is_signed: bool = False
+
+    @property
+    def signed(self) -> bool:
+        """False for a row that lets everything pass."""
+        return not isinstance(self.scheme, Unsigned)
 
     def bind(
         self, secrets: SecretInput | Sequence[SecretInput] | None, tolerance: float | None = None

@@ -244,6 +244,10 @@ class Shape:
             return payload
         return urlencode(payload, doseq=True).encode() if self.form else compact(payload)
 
+    def headers(self) -> frozenset[bytes]:
+        """The headers in which something of an event stands."""
+        return frozenset(_headers(self.id) | _headers(self.type))
+
     def pick(self, payload: Any) -> Any:
         """The business data inside a payload; all of it where its usual place is empty."""
         found = dig(payload, self.data.split(".")) if self.data else None
@@ -267,6 +271,14 @@ class Shape:
             format=fmt,
             occurred_at=self.occurred_at.read(payload) if self.occurred_at else None,
         )
+
+
+def _headers(spot: Spot) -> frozenset[bytes]:
+    if isinstance(spot, Head):
+        return frozenset({spot.name.encode()})
+    if isinstance(spot, AnyOf | Joined):
+        return frozenset[bytes]().union(*map(_headers, spot.spots))
+    return frozenset()
 
 
 def _id(given: str | None, body: bytes) -> str:

@@ -24,6 +24,7 @@ ROWS = (
             id=Path("event_id"), type=Path("type"), data="data.object", occurred_at=Occurred("created_at")
         ),
         docs="https://developer.squareup.com/docs/webhooks/step3validate",
+        url_is_signed=True,
         facts=Facts(
             ack_deadline=10.0,
             retry_horizon=86400.0,
