@@ -19,13 +19,16 @@ class Request:
         url: the full URL the sender called, with its query; `""` when no scheme in use signs it.
         headers: pairs of name and value, `str` or `bytes`, in the order of the wire, duplicates kept.
         body: the exact bytes of the wire.
+
+    `index` holds the last value of each header by its lower-case name; what decides something is read
+    through `header`, which knows the ambiguous ones.
     """
 
     method: str
     url: str
     headers: tuple[Pair, ...]
     body: bytes
-    _index: dict[bytes, bytes] = field(repr=False, compare=False)
+    index: dict[bytes, bytes] = field(repr=False, compare=False)
 
     def __init__(
         self,
@@ -40,7 +43,7 @@ class Request:
         put(self, "url", url or "")
         put(self, "headers", pairs)
         put(self, "body", body.encode() if isinstance(body, str) else bytes(body))
-        put(self, "_index", {name.lower(): value for name, value in pairs})
+        put(self, "index", {name.lower(): value for name, value in pairs})
 
     @classmethod
     def from_wire(cls, method: str, url: str, headers: Iterable[Pair], body: bytes = b"") -> Request:
@@ -52,7 +55,7 @@ class Request:
         put(made, "url", url)
         put(made, "headers", pairs)
         put(made, "body", body)
-        put(made, "_index", dict(pairs))
+        put(made, "index", dict(pairs))
         return made
 
     def with_body(self, body: bytes) -> Request:
@@ -63,7 +66,7 @@ class Request:
         put(made, "url", self.url)
         put(made, "headers", self.headers)
         put(made, "body", body)
-        put(made, "_index", self._index)
+        put(made, "index", self.index)
         return made
 
     def header(self, name: bytes) -> bytes | None:
@@ -72,7 +75,7 @@ class Request:
         Raises Rejected when it is ambiguous: sent twice, or beside a twin spelt with underscores,
         which servers and proxies fold into one (ATTACKS A46, A47).
         """
-        index = self._index
+        index = self.index
         value = index.get(name)
         if len(index) != len(self.headers) and sum(n.lower() == name for n, _ in self.headers) > 1:
             raise Rejected("duplicate_header", name.decode())

@@ -15,8 +15,8 @@ from hookcatch.core.wire import Request
 
 from .parts import Place
 
-Moment = Callable[[Request, float | None], tuple[bytes, float | None]]
-"""Reads the timestamp of a request: its text, and what it means. Given the time, judges it too."""
+Moment = Callable[[bytes | None, float | None], float]
+"""What the text of a timestamp means; judged too, given the time of now. Raises Rejected."""
 
 TOLERANCE = 300.0
 """Seconds either way; what Standard Webhooks, Stripe and Slack use."""
@@ -91,20 +91,19 @@ class Timestamp:
     tolerance: float | None = TOLERANCE
 
     def moment(self, tolerance: float | None) -> Moment:
-        """The reader, with the row's tolerance or another."""
-        read, parse = self.place.reader(), self.unit.parse
+        """The judge, with the row's tolerance or another."""
+        parse, title = self.unit.parse, self.place.title
         allowed = limit(self.tolerance, tolerance)
 
-        def moment(request: Request, now: float | None) -> tuple[bytes, float | None]:
-            text = read(request)
+        def moment(text: bytes | None, now: float | None) -> float:
             if not text:
-                raise Rejected("missing_timestamp", self.place.title)
+                raise Rejected("missing_timestamp", title)
             signed_at = parse(text)
             if signed_at is None:
-                raise Rejected("malformed_timestamp", self.place.title)
-            if now is not None:
+                raise Rejected("malformed_timestamp", title)
+            if now is not None and not -allowed <= signed_at - now <= allowed:
                 judge(signed_at, now, allowed)
-            return text, signed_at
+            return signed_at
 
         return moment
 

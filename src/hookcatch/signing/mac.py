@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from hmac import compare_digest
 from typing import Protocol
 
 from hookcatch.core.errors import Rejected
@@ -16,6 +17,9 @@ from .encoding import Encoding
 
 Matcher = Callable[[bytes, Sequence[bytes]], int]
 """Given the message and the signatures found, the position of the key that made one. Raises Rejected."""
+
+Expected = Callable[[bytes], bytes]
+"""Given the message, the text of the signature that one key makes."""
 
 
 class Algorithm(Protocol):
@@ -41,18 +45,18 @@ class Hmac:
     digest: str = "sha256"
 
     def matcher(self, keys: Sequence[bytes], encoding: Encoding) -> Matcher:
+        return _matcher([self._expected(key, encoding.encode) for key in keys], encoding)
+
+    def _expected(self, key: bytes, encode: Callable[[bytes], bytes]) -> Expected:
         # Keyed once: a copy costs less than hashing the key's block again.
-        keyed = [hmac.new(key, digestmod=self.digest) for key in keys]
+        keyed = hmac.new(key, digestmod=self.digest).copy
 
-        def expected(message: bytes) -> list[bytes]:
-            made = []
-            for mac in keyed:
-                fresh = mac.copy()
-                fresh.update(message)
-                made.append(encoding.encode(fresh.digest()))
-            return made
+        def expected(message: bytes) -> bytes:
+            mac = keyed()
+            mac.update(message)
+            return encode(mac.digest())
 
-        return _matcher(expected, encoding)
+        return expected
 
     def sign(self, key: bytes, message: bytes) -> bytes:
         return hmac.digest(key, message, self.digest)
@@ -77,10 +81,10 @@ class Hash:
     secret: Side = Side.AFTER
 
     def matcher(self, keys: Sequence[bytes], encoding: Encoding) -> Matcher:
-        def expected(message: bytes) -> list[bytes]:
-            return [encoding.encode(self.sign(key, message)) for key in keys]
+        return _matcher([self._expected(key, encoding.encode) for key in keys], encoding)
 
-        return _matcher(expected, encoding)
+    def _expected(self, key: bytes, encode: Callable[[bytes], bytes]) -> Expected:
+        return lambda message: encode(self.sign(key, message))
 
     def sign(self, key: bytes, message: bytes) -> bytes:
         data = key + message if self.secret is Side.BEFORE else message + key
@@ -90,23 +94,21 @@ class Hash:
         keys.check_strength(key)
 
 
-def _matcher(expected: Callable[[bytes], list[bytes]], encoding: Encoding) -> Matcher:
-    size = len(expected(b"")[0])
-    compare = hmac.compare_digest
+def _matcher(expected: Sequence[Expected], encoding: Encoding) -> Matcher:
+    size = len(expected[0](b""))
+
+    def compared(expect: Expected, message: bytes, candidates: Sequence[bytes]) -> list[bool]:
+        text = expect(message)
+        return [compare_digest(text, candidate) for candidate in candidates if len(candidate) == size]
 
     def match(message: bytes, candidates: Sequence[bytes]) -> int:
-        fitting = encoding.fitting(candidates, size)
-        if not fitting:
-            raise Rejected("malformed_signature", "no signature of the right length")
         # Every key against every candidate, whatever matched before: time tells nobody which one did.
-        found = [
-            position
-            for position, text in enumerate(expected(message))
-            for candidate in fitting
-            if compare(text, candidate)
-        ]
-        if not found:
-            raise Rejected("bad_signature")
-        return found[0]
+        verdicts = [compared(expect, message, candidates) for expect in expected]
+        for position, verdict in enumerate(verdicts):
+            if True in verdict:
+                return position
+        raise Rejected("bad_signature" if verdicts[0] else "malformed_signature")
 
+    if encoding.any_case:
+        return lambda message, candidates: match(message, [text.lower() for text in candidates])
     return match

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from hookcatch.core.errors import ConfigurationError, Rejected
@@ -125,22 +125,46 @@ class Pair:
     def in_head(self) -> bool:
         return True
 
-    def _all(self) -> Callable[[Request], list[bytes]]:
-        return _items(_header(self.header), self.between, self.key.encode() + b"=")
-
     def reader(self) -> Read:
-        values, title = self._all(), self.title
+        read, between, title = _header(self.header), self.between, self.title
+        mark = self.key.encode() + b"="
 
-        def read(request: Request) -> bytes | None:
-            found = values(request)
+        def one(request: Request) -> bytes | None:
+            found = [item for item in (read(request) or b"").split(between) if item.startswith(mark)]
             if len(found) > 1:
                 raise Rejected("duplicate_header", f"more than one {title}")
-            return found[0] if found else None
+            return found[0][len(mark) :] if found else None
 
-        return read
+        return one
 
     def candidates(self) -> ReadAll:
-        return _some(self._all(), self.title)
+        return _listed(_header(self.header), self.between, self.key.encode() + b"=", self.title)
+
+    def shares(self, other: Pair) -> bool:
+        """Whether both stand in one header."""
+        return (self.header, self.between) == (other.header, other.between)
+
+    def beside(self, other: Pair) -> Callable[[Request], tuple[Sequence[bytes], bytes | None]]:
+        """Reads all values of this key and the one of another, in one pass."""
+        read, between, title = _header(self.header), self.between, self.title
+        ours, theirs = self.key.encode(), other.key.encode()
+
+        def beside(request: Request) -> tuple[Sequence[bytes], bytes | None]:
+            found: list[bytes] = []
+            others: list[bytes] = []
+            for item in (read(request) or b"").split(between):
+                key, mark, value = item.partition(b"=")
+                if key == ours and mark:
+                    found.append(value)
+                elif key == theirs and mark:
+                    others.append(value)
+            if len(others) > 1:
+                raise Rejected("duplicate_header", f"more than one {other.title}")
+            if not 0 < len(found) <= MAX_CANDIDATES:
+                _miscounted(found, title)
+            return found, others[0] if others else None
+
+        return beside
 
     def write(self, request: Request, value: bytes) -> Request:
         return self.write_all(request, (value,))
@@ -167,7 +191,7 @@ class Tagged:
     def candidates(self) -> ReadAll:
         names = self.header if isinstance(self.header, tuple) else (self.header,)
         read = _first([_header(name) for name in names])
-        return _some(_items(read, self.between, self.tag.encode() + self.mark), f"{self.tag} in {names[0]}")
+        return _listed(read, self.between, self.tag.encode() + self.mark, f"{self.tag} in {names[0]}")
 
     def write_all(self, request: Request, texts: Sequence[bytes]) -> Request:
         name = self.header[0] if isinstance(self.header, tuple) else self.header
@@ -440,7 +464,35 @@ def renderer(message: Message) -> Render:
         return message[0].render()
     template = b"".join(part.replace(b"%", b"%%") if isinstance(part, bytes) else b"%b" for part in message)
     renders = [part.render() for part in message if not isinstance(part, bytes)]
+    if _ends_in_time_and_body(message):
+        return _before_time_and_body(template, renders[:-2])
     return lambda request, time: template % tuple([render(request, time) for render in renders])
+
+
+def _ends_in_time_and_body(message: Message) -> bool:
+    return [part for part in message if not isinstance(part, bytes)][-2:] == [TIME, BODY]
+
+
+def _before_time_and_body(template: bytes, renders: Sequence[Render]) -> Render:
+    """What most senders sign; spelt out, because it is on the way of every request."""
+    if not renders:
+        return lambda request, time: template % (time, request.body)
+    if len(renders) == 1:
+        first = renders[0]
+        return lambda request, time: template % (first(request, time), time, request.body)
+    return lambda request, time: (
+        template % (*[render(request, time) for render in renders], time, request.body)
+    )
+
+
+def together(
+    signatures: Signatures, place: Place
+) -> Callable[[Request], tuple[Sequence[bytes], bytes | None]]:
+    """Reads the signatures and one other place; a header that lists both is taken apart once."""
+    if isinstance(signatures, Pair) and isinstance(place, Pair) and signatures.shares(place):
+        return signatures.beside(place)
+    candidates, read = signatures.candidates(), place.reader()
+    return lambda request: (candidates(request), read(request))
 
 
 def is_form(request: Request) -> bool:
@@ -498,9 +550,13 @@ def compact(value: Any) -> bytes:
 
 def _header(name: str) -> Read:
     wanted = name.lower().encode()
+    twin = wanted.replace(b"-", b"_") if b"-" in wanted else b""
 
     def read(request: Request) -> bytes | None:
-        value = request.header(wanted)
+        index = request.index
+        value = index.get(wanted)
+        if len(index) != len(request.headers) or twin in index:
+            value = request.header(wanted)
         if value is not None and len(value) > MAX_VALUE:
             raise Rejected("malformed_signature", f"{name} is longer than {MAX_VALUE} bytes")
         return value
@@ -546,26 +602,23 @@ def _first(reads: Sequence[Read]) -> Read:
     return first
 
 
-def _items(read: Read, between: bytes, mark: bytes) -> Callable[[Request], list[bytes]]:
+def _listed(read: Read, between: bytes, mark: bytes, title: str) -> ReadAll:
     size = len(mark)
 
-    def items(request: Request) -> list[bytes]:
+    def listed(request: Request) -> Sequence[bytes]:
         value = read(request)
-        return [item[size:] for item in value.split(between) if item.startswith(mark)] if value else []
-
-    return items
-
-
-def _some(values: Callable[[Request], list[bytes]], title: str) -> ReadAll:
-    def some(request: Request) -> Sequence[bytes]:
-        found = values(request)
-        if not found:
+        if not value:
             raise Rejected("missing_signature", title)
-        if len(found) > MAX_CANDIDATES:
-            raise Rejected("malformed_signature", f"more than {MAX_CANDIDATES} signatures")
-        return found
+        found = [item[size:] for item in value.split(between) if item.startswith(mark)]
+        return found if 0 < len(found) <= MAX_CANDIDATES else _miscounted(found, title)
 
-    return some
+    return listed
+
+
+def _miscounted(found: Sequence[bytes], title: str) -> NoReturn:
+    if found:
+        raise Rejected("malformed_signature", f"more than {MAX_CANDIDATES} signatures")
+    raise Rejected("missing_signature", title)
 
 
 def _single(values: Sequence[str], title: str) -> bytes | None:

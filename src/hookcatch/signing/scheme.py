@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """A request is authentic. `key` is the position of the secret that says so, None where there is none;
     `signed_at` the signed time in seconds since the epoch, None where none is signed."""
 

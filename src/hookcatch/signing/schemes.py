@@ -14,9 +14,9 @@ from hookcatch.core.wire import Request
 from .encoding import HEX, Encoding
 from .freshness import Moment, Timestamp
 from .keys import KeyFormat, Utf8, check_strength
-from .mac import Algorithm
-from .parts import BODY, Message, Nonce, Place, ReadAll, Signatures, renderer
-from .scheme import Bound, Match, Precheck, Scheme
+from .mac import Algorithm, Matcher
+from .parts import BODY, Message, Nonce, Place, Signatures, renderer, together
+from .scheme import Bound, Match, Scheme
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,27 +46,9 @@ class Signed:
             raise ConfigurationError("two of the secrets are the same key: drop one of them")
         owners = [owner for owner, _ in keys]
         match = self.algorithm.matcher([key for _, key in keys], self.encoding)
-        candidates, render = self.signature.candidates(), renderer(self.message)
-        moment = self.time.moment(tolerance) if self.time else _timeless
-
-        def check(request: Request, now: float) -> Match:
-            found = candidates(request)
-            text, signed_at = moment(request, now)
-            return Match(owners[match(render(request, text), found)], signed_at)
-
-        return Bound(check, self._precheck(candidates, moment))
-
-    def _precheck(self, candidates: ReadAll, moment: Moment) -> Precheck:
-        in_head = self.signature.in_head
-        timed = self.time is not None and self.time.place.in_head
-
-        def precheck(request: Request, now: float | None) -> None:
-            if in_head:
-                candidates(request)
-            if timed:
-                moment(request, now)
-
-        return precheck
+        if self.time is None:
+            return _timeless(self, owners, match)
+        return _timed(self, self.time, self.time.moment(tolerance), owners, match)
 
     def sign(self, request: Request, secret: Secret, now: float) -> Request:
         text = b""
@@ -199,8 +181,36 @@ def _most_telling(refusals: Sequence[Rejected]) -> Rejected:
     return next((one for one in refusals if one.reason != "missing_signature"), refusals[0])
 
 
-def _timeless(request: Request, now: float | None) -> tuple[bytes, float | None]:
-    return b"", None
+def _timed(scheme: Signed, time: Timestamp, moment: Moment, owners: Sequence[int], match: Matcher) -> Bound:
+    read, render = together(scheme.signature, time.place), renderer(scheme.message)
+    candidates, read_time = scheme.signature.candidates(), time.place.reader()
+
+    def check(request: Request, now: float) -> Match:
+        found, text = read(request)
+        signed_at = moment(text, now)
+        return Match(owners[match(render(request, text or b""), found)], signed_at)
+
+    def precheck(request: Request, now: float | None) -> None:
+        if scheme.signature.in_head:
+            candidates(request)
+        if time.place.in_head:
+            moment(read_time(request), now)
+
+    return Bound(check, precheck)
+
+
+def _timeless(scheme: Signed, owners: Sequence[int], match: Matcher) -> Bound:
+    candidates, render = scheme.signature.candidates(), renderer(scheme.message)
+
+    def check(request: Request, now: float) -> Match:
+        found = candidates(request)
+        return Match(owners[match(render(request, b""), found)])
+
+    def precheck(request: Request, now: float | None) -> None:
+        if scheme.signature.in_head:
+            candidates(request)
+
+    return Bound(check, precheck)
 
 
 def _hashed(value: bytes) -> bytes:
