@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack
 
 from .core import routing
@@ -14,13 +15,14 @@ from .core.endpoint import App, Endpoint
 from .core.errors import ConfigurationError
 from .core.handler import Handler
 from .core.model import Delivery
-from .core.ports import Clock, Inbox, Observer, Retention
+from .core.ports import LEASE, Clock, Inbox, Observer, Retention
+from .core.secret import Secret
 from .core.wire import Request
 from .inbox import open_inbox
 from .observe.logs import Logs, logger
 from .providers import Provider
 from .router import F, HandlerOptions, Router
-from .source import Secrets, SourceOptions, build_endpoint, choose_provider
+from .source import Secrets, SourceOptions, build_endpoint, choose_provider, first_of
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -35,7 +37,8 @@ class Source:
     name: str
     provider: Provider
     endpoint: Endpoint
-    _hooks: Hookcatch
+    _hooks: Hookcatch = field(repr=False)
+    _secret: Secret | None = field(repr=False)
 
     def on(self, types: str | Iterable[str], **options: Unpack[HandlerOptions]) -> Callable[[F], F]:
         """As `Hookcatch.on`, for events of this source only."""
@@ -44,6 +47,25 @@ class Source:
     def verify(self, request: Request) -> Delivery:
         """Only verify: no inbox, no handlers. Raises Rejected and nothing else."""
         return self.endpoint.verifier.verify(request, self._hooks.clock())
+
+    def sign(
+        self, type: str, data: Any, *, id: str, url: str = "", key: str | bytes | None = None
+    ) -> Request:
+        """The request with which the sender would tell of an event now: to test and to try out.
+
+        Args:
+            type: the event's type.
+            data: its business data, as JSON values.
+            id: its id, where the sender has a place for one.
+            url: the URL to call, if it is signed; default the source's own.
+            key: the private key, where the source knows a public one only; default the source's (first) secret.
+
+        Raises:
+            ConfigurationError: it cannot be signed, or not with this key.
+        """
+        blank = Request("POST", url or self.endpoint.url, ())
+        written = self.provider.events.write(blank, id=id, type=type, data=data)
+        return self.provider.sign(written, secret=key or self._secret, now=self._hooks.clock())
 
 
 class Hookcatch(Router):
@@ -56,6 +78,7 @@ class Hookcatch(Router):
         concurrency: how many events a process works on at a time.
         worker: False for a process that only receives; run `hookcatch worker` beside it.
         retention: how long ended events are kept.
+        lease: seconds until another worker takes over the event of one that died; the same in all processes.
         clock: seconds since the epoch.
         observer: who is told of deliveries and attempts; default the log.
     """
@@ -68,6 +91,7 @@ class Hookcatch(Router):
         concurrency: int = 10,
         worker: bool = True,
         retention: Retention = Retention(),
+        lease: float = LEASE,
         clock: Clock = time.time,
         observer: Observer | None = None,
     ) -> None:
@@ -77,6 +101,7 @@ class Hookcatch(Router):
         self._inbox = inbox or os.environ.get("HOOKCATCH_INBOX") or DEFAULT_INBOX
         self._public_url = public_url.rstrip("/")
         self.embedded = worker
+        self._lease = lease
         self._retention = retention
         self._observer = observer or Logs()
         self._sources: dict[str, Source] = {}
@@ -109,9 +134,14 @@ class Hookcatch(Router):
             raise ConfigurationError(f"there is a source {name!r} already; two accounts are two sources")
         known = choose_provider(name, provider, unsigned=options.get("unsigned", False))
         endpoint = build_endpoint(name, known, secret, options, self._public_url)
+        if (known.facts.retry_horizon or 0) > self._retention.key:
+            raise ConfigurationError(
+                f"source {name!r}: {known.title} retries for {known.facts.retry_horizon:g} s, but ids are kept for "
+                f"only {self._retention.key:g} s, so a late retry would run twice: keep them longer"
+            )
         if endpoint.path in self._paths:
             raise ConfigurationError(f"source {name!r}: {endpoint.path} is the path of another source")
-        source = Source(name, known, endpoint, self)
+        source = Source(name, known, endpoint, self, first_of(secret))
         self._sources[name] = source
         self._paths[endpoint.path] = endpoint
         return source
@@ -125,8 +155,9 @@ class Hookcatch(Router):
         """The endpoint that is served at a path below the mount, with or without a slash at its end."""
         return self._paths.get(path) or self._paths.get(path.rstrip("/"))
 
-    def build(self) -> App:
-        """Check everything and freeze it; done at the first use. Raises ConfigurationError."""
+    def build(self, *, blocking: bool = False) -> App:
+        """Check everything and freeze it; done at the first use, `blocking` where no event loop runs the
+        receiver. Raises ConfigurationError."""
         if self._built is None:
             handlers = [(one, one.build()) for one in self._registered]
             for _, handler in handlers:
@@ -139,6 +170,8 @@ class Hookcatch(Router):
                 ),
                 has_replies=any(handler.reply for _, handler in handlers),
             )
+        if blocking:
+            _refuse_async_before_ack(self._built)
         return self._built
 
     def inbox(self) -> Inbox:
@@ -169,11 +202,14 @@ class Hookcatch(Router):
 
         await serve(self, scope, receive, send)
 
-    def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """WSGI: `application = hooks.wsgi`."""
+    @property
+    def wsgi(self) -> Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]:
+        """The WSGI app: `wsgi = hooks.wsgi` at the end of the module. WSGI has no start of its own, so this is
+        where everything is checked."""
         from .wsgi import serve
 
-        return serve(self, environ, start_response)
+        self.build(blocking=True)
+        return functools.partial(serve, self)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Hookcatch holds secrets and cannot be pickled; import it where it is needed")
@@ -185,8 +221,13 @@ class Hookcatch(Router):
         for source in self._sources.values():
             if not source.provider.signed:
                 logger.warning("source %s is unsigned: anybody can send events to it", source.name)
-        settings = Settings(self.concurrency, self.embedded, self._retention)
-        return Runtime(app, self.inbox(), settings, self.clock, self._observer)
+        inbox = self.inbox()
+        if not inbox.durable:
+            logger.warning(
+                "the inbox does not survive this process: events are lost with it, acknowledged or not"
+            )
+        settings = Settings(self.concurrency, self.embedded, self._retention, lease=self._lease)
+        return Runtime(app, inbox, settings, self.clock, self._observer)
 
     def _check_open(self) -> None:
         if self._built is not None:
@@ -204,3 +245,13 @@ class Hookcatch(Router):
             raise ConfigurationError(
                 f"handler {handler.name} asks for a Transaction, which this inbox cannot give; use sqlite:///..."
             )
+
+
+def _refuse_async_before_ack(app: App) -> None:
+    for endpoint in app.endpoints.values():
+        for handler in app.routes.of_source(endpoint.name):
+            if handler.is_async and (handler.reply or endpoint.policy.ack == "handled"):
+                raise ConfigurationError(
+                    f"handler {handler.name} is async and has to run before the ack of {endpoint.name}, where WSGI "
+                    'has no event loop: make it a plain function, use ack="deadline", or serve with ASGI'
+                )

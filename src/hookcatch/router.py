@@ -47,7 +47,7 @@ class Registered:
     def build(self) -> Handler:
         """The handler, checked. Raises ConfigurationError."""
         function = self.function
-        name: str = self.options.get("name") or getattr(function, "__qualname__", type(function).__qualname__)
+        name = self.options.get("name") or str(getattr(function, "__qualname__", type(function).__qualname__))
         condition = self.options.get("when")
         if callable(condition) and is_async(condition):
             raise ConfigurationError(

@@ -11,6 +11,7 @@ import functools
 import os
 import random
 import secrets
+import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -21,7 +22,7 @@ from .core.endpoint import App, Endpoint
 from .core.errors import HookcatchError
 from .core.flow import process
 from .core.model import Close, Lease
-from .core.ports import Clock, Inbox, Observer, Ports, Retention
+from .core.ports import LEASE, Clock, Inbox, Observer, Ports, Retention
 from .worker import Heart, Worker
 
 
@@ -32,6 +33,7 @@ class Settings:
     Attributes:
         concurrency: how many events are worked on at a time.
         worker: whether this process works on events at all, or only receives them.
+        lease: seconds until another worker takes over the event of a dead one.
         max_requests: how many requests may be under way before new ones are told to come back.
     """
 
@@ -39,6 +41,7 @@ class Settings:
     worker: bool = True
     retention: Retention = Retention()
     max_requests: int = 1000
+    lease: float = LEASE
 
 
 class Hooks(Protocol):
@@ -46,6 +49,10 @@ class Hooks(Protocol):
 
     def match(self, path: str) -> Endpoint | None:
         """The endpoint that is served at a path below the mount."""
+        ...
+
+    def build(self, *, blocking: bool = False) -> App:
+        """Check and freeze the configuration."""
         ...
 
     def runtime(self) -> Runtime:
@@ -64,7 +71,7 @@ class Runtime:
         self._pid = os.getpid()
         self._closed = False
         inbox.open()
-        self._heart = Heart(inbox, clock)
+        self._heart = Heart(inbox, clock, settings.lease)
         self._base = Ports(
             inbox=inbox,
             clock=clock,
@@ -74,7 +81,9 @@ class Runtime:
             token=functools.partial(secrets.token_hex, 8),
             keep=self._heart.keep,
             work=self._work_here,
+            lease=settings.lease,
         )
+        self._starting = threading.Lock()
         self._thread: LoopThread | None = None
         self._worker: Worker | None = None
         self._running: Future[None] | asyncio.Task[None] | None = None
@@ -87,11 +96,12 @@ class Runtime:
 
     def blocking(self) -> Ports:
         """The ports of a thread; the worker runs in a loop in a thread of its own."""
-        if self._thread is None:
-            self._thread = LoopThread()
-            worker = self.worker(self._thread.loop)
-            if self.settings.worker:
-                self._running = asyncio.run_coroutine_threadsafe(worker.run(), self._thread.loop)
+        with self._starting:  # a threaded server's first requests come together
+            if self._thread is None:
+                self._thread = LoopThread()
+                worker = self.worker(self._thread.loop)
+                if self.settings.worker:
+                    self._running = asyncio.run_coroutine_threadsafe(worker.run(), self._thread.loop)
         return self._base
 
     def in_loop(self) -> Ports:

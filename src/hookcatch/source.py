@@ -12,6 +12,7 @@ from .core.rows import is_credential
 from .core.secret import Secret
 from .providers import Provider
 from .providers import provider as row
+from .signing.keys import secrets_of
 
 Secrets = str | bytes | Secret | Sequence[str | bytes | Secret]
 
@@ -24,12 +25,14 @@ class SourceOptions(TypedDict, total=False):
         public_url: the URL that was registered with the sender, for schemes that sign it; default the
             app's `public_url` and the path. Nothing is ever taken from forwarded headers.
         tolerance: seconds that a signed timestamp may lie in the past or future; default the provider's.
+        accept_loss: True to allow ack="handled" for a sender that never retries.
         unsigned: True for a sender that cannot prove who it is. Said at every start.
     """
 
     path: str
     public_url: str
     tolerance: float
+    accept_loss: bool
     unsigned: bool
     ack: Ack
     ack_deadline: float
@@ -52,6 +55,11 @@ def build_endpoint(
         raise ConfigurationError(
             f"source {name!r}: {known.title} signs the URL it calls; say which that is: "
             'public_url="https://..." here or in Hookcatch(...)'
+        )
+    if options.get("ack") == "handled" and known.facts.retry_horizon == 0 and not options.get("accept_loss"):
+        raise ConfigurationError(
+            f"source {name!r}: {known.title} never retries, so an event whose handler fails before the ack is lost: "
+            'leave ack="stored", or say accept_loss=True'
         )
     try:
         known.check_secrets(secret)
@@ -79,6 +87,11 @@ def choose_provider(name: str, given: str | Provider | None, *, unsigned: bool) 
     if not known.signed:
         raise ConfigurationError(f"source {name!r} would take events from anybody: say so with unsigned=True")
     return known
+
+
+def first_of(secrets: Secrets | None) -> Secret | None:
+    """The secret that signs, of those that verify."""
+    return None if secrets is None else secrets_of(secrets)[0]
 
 
 def _policy(known: Provider, options: SourceOptions) -> Policy:

@@ -42,6 +42,7 @@ class WebhookMiddleware:
         self.app = app
         self.hooks = hooks
         self.prefix = prefix.rstrip("/")
+        hooks.build(blocking=True)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ.get("PATH_INFO", "")
