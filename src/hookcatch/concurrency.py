@@ -75,6 +75,9 @@ class Asyncio:
             future, waiter = self._done.popleft()
             if waiter.done():
                 continue
+            if future.cancelled():
+                waiter.cancel()
+                continue
             error = future.exception()
             if error is None:
                 waiter.set_result(future.result())

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from .core.endpoint import App
 from .core.errors import InboxUnavailable, LeaseLost
-from .core.flow import LEASE, process
+from .core.flow import process
 from .core.model import Close, Lease
 from .core.ports import Clock, Inbox, Ports, Retention
 from .observe.logs import escape
@@ -31,10 +31,11 @@ PRUNE_EVERY = 60.0
 class Heart:
     """Keeps leases alive from a thread of its own, so that a blocked event loop loses nothing."""
 
-    def __init__(self, inbox: Inbox, clock: Clock) -> None:
+    def __init__(self, inbox: Inbox, clock: Clock, lease: float) -> None:
         self._inbox = inbox
         self._clock = clock
-        self._held: dict[str, Lease] = {}
+        self._lease = lease
+        self._held: dict[tuple[int, str], Lease] = {}  # leases taken together share their token
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -42,8 +43,9 @@ class Heart:
     @contextmanager
     def keep(self, lease: Lease) -> Iterator[None]:
         """Prolong the lease as long as the block runs."""
+        key = (lease.event.seq, lease.token)
         with self._lock:
-            self._held[lease.token] = lease
+            self._held[key] = lease
             if self._thread is None:
                 self._thread = threading.Thread(target=self._beat, name="hookcatch-heart", daemon=True)
                 self._thread.start()
@@ -51,7 +53,7 @@ class Heart:
             yield
         finally:
             with self._lock:
-                self._held.pop(lease.token, None)
+                self._held.pop(key, None)
 
     def stop(self) -> None:
         """Beat no more."""
@@ -60,13 +62,13 @@ class Heart:
             self._thread.join()
 
     def _beat(self) -> None:
-        while not self._stop.wait(LEASE / 4):
+        while not self._stop.wait(self._lease / 4):
             with self._lock:
                 held = list(self._held.values())
             if not held:
                 continue
             try:
-                alive = self._inbox.heartbeat(held, until=self._clock() + LEASE).result()
+                alive = self._inbox.heartbeat(held, until=self._clock() + self._lease).result()
             except InboxUnavailable as why:
                 logger.warning("leases could not be prolonged: %s", why)
                 continue
@@ -88,14 +90,15 @@ class Worker:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: bool = False
 
-    async def run(self, *, until_idle: bool = False) -> None:
-        """Work until `stop`; with `until_idle` until nothing waits any more, not even a retry."""
+    async def run(self, *, until_idle: bool = False, wait_for_retries: bool = True) -> None:
+        """Work until `stop`; with `until_idle` until nothing waits any more, not even a retry, or without
+        `wait_for_retries` until nothing is due now."""
         silence = self.ports.inbox.listen(self._called)
         housekeeping = self.loop.create_task(self._keep_house())
         try:
             while not self._stopping:
                 self._wake.clear()
-                if not await self._take() and until_idle and self._is_idle():
+                if not await self._take() and until_idle and self._is_idle(wait_for_retries):
                     return
                 await self._pause()
         finally:
@@ -137,7 +140,7 @@ class Worker:
         try:
             answer.set_result(await process(lease, self.app, self.ports))
         except asyncio.CancelledError:
-            answer.cancel()
+            answer.set_exception(LeaseLost("given back at a stop"))
             self.ports.inbox.release([lease])
             raise
         except (LeaseLost, InboxUnavailable) as why:
@@ -158,7 +161,9 @@ class Worker:
         now = self.ports.clock()
         try:
             leases = await self.ports.colour.wait(
-                self.ports.inbox.lease(token=self.ports.token(), limit=free, now=now, until=now + LEASE)
+                self.ports.inbox.lease(
+                    token=self.ports.token(), limit=free, now=now, until=now + self.ports.lease
+                )
             )
         except InboxUnavailable as why:
             logger.warning("the inbox cannot be read now: %s", why)
@@ -178,8 +183,11 @@ class Worker:
         except TimeoutError:
             pass
 
-    def _is_idle(self) -> bool:
-        return not self._tasks and self.ports.inbox.next_due() is None
+    def _is_idle(self, wait_for_retries: bool) -> bool:
+        if self._tasks:
+            return False
+        due = self.ports.inbox.next_due()
+        return due is None or (not wait_for_retries and due > self.ports.clock())
 
     async def _keep_house(self) -> None:
         """Let go of what retention allows, a little at a time."""

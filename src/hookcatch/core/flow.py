@@ -24,9 +24,6 @@ from .ports import Ports
 from .rows import duplicates, new_events
 from .wire import Request, Response
 
-LEASE = 60.0
-"""Seconds a lease lasts; it is prolonged four times in that time while its worker lives."""
-
 _BY_WEIGHT: tuple[Literal["dead", "invalid", "succeeded", "discarded"], ...] = (
     "dead",
     "invalid",
@@ -45,7 +42,9 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
     try:
         delivery = endpoint.verifier.verify(request, started)
         waits = _waits_for_handlers(delivery, endpoint, app)
-        claim = Claim(ports.token(), started + LEASE, endpoint.policy.ack == "deadline") if waits else None
+        claim = (
+            Claim(ports.token(), started + ports.lease, endpoint.policy.ack == "deadline") if waits else None
+        )
         answers = await ports.colour.wait(
             ports.inbox.accept(
                 new_events(delivery, request, endpoint, started),

@@ -30,6 +30,9 @@ from .wire import Response
 
 T = TypeVar("T")
 
+LEASE = 60.0
+"""Seconds until the event of a dead worker is taken over, unless the app says otherwise."""
+
 Clock = Callable[[], float]
 """Seconds since the epoch."""
 
@@ -221,6 +224,7 @@ class Ports:
         random: draws from [0, 1), for jitter.
         token: makes a lease token: random, never twice the same.
         keep: keeps a lease alive as long as its block runs.
+        lease: seconds a lease lasts; it is prolonged four times in that time while its worker lives.
         work: runs `process` on a lease apart from the caller, who may stop waiting for it.
     """
 
@@ -232,3 +236,4 @@ class Ports:
     token: Callable[[], str]
     keep: Callable[[Lease], AbstractContextManager[None]]
     work: Callable[[Lease], Future[Close]]
+    lease: float = LEASE
