@@ -49,7 +49,13 @@ class Source:
         return self.endpoint.verifier.verify(request, self._hooks.clock())
 
     def sign(
-        self, type: str, data: Any, *, id: str, url: str = "", key: str | bytes | None = None
+        self,
+        type: str,  # noqa: A002
+        data: Any,
+        *,
+        id: str,  # noqa: A002
+        url: str = "",
+        key: str | bytes | None = None,
     ) -> Request:
         """The request with which the sender would tell of an event now: to test and to try out.
 
@@ -176,8 +182,7 @@ class Hookcatch(Router):
 
     def inbox(self) -> Inbox:
         """The inbox, opened: to look into it or to replay."""
-        inbox = open_inbox(self._inbox, clock=self.clock) if isinstance(self._inbox, str) else self._inbox
-        self._inbox = inbox
+        inbox = self._named_inbox()
         inbox.open()
         return inbox
 
@@ -214,6 +219,12 @@ class Hookcatch(Router):
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Hookcatch holds secrets and cannot be pickled; import it where it is needed")
 
+    def _named_inbox(self) -> Inbox:
+        """The inbox, not opened yet."""
+        if isinstance(self._inbox, str):
+            self._inbox = open_inbox(self._inbox, clock=self.clock)
+        return self._inbox
+
     def _start(self) -> Runtime:
         from .runtime import Runtime, Settings
 
@@ -241,7 +252,7 @@ class Hookcatch(Router):
                 f"handler {handler.name}: there is no source {handler.source!r}, only "
                 f"{', '.join(sorted(self._sources)) or 'none at all'}"
             )
-        if handler.wants_transaction and not self.inbox().transactional:
+        if handler.wants_transaction and not self._named_inbox().transactional:
             raise ConfigurationError(
                 f"handler {handler.name} asks for a Transaction, which this inbox cannot give; use sqlite:///..."
             )
