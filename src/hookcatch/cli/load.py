@@ -1,0 +1,110 @@
+"""From the command line to a Hookcatch or an inbox: the APP argument."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import click
+
+from hookcatch.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from hookcatch.app import Hookcatch
+    from hookcatch.core.ports import Inbox
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# A content hash, `sha256:...`, is an event's id and never a module.
+_APP = re.compile(r"(?!sha256:)[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+class AppCommand(click.Command):
+    """A command whose first argument is APP, which may be left out when something else names it:
+    `$HOOKCATCH_APP`, or `--inbox` where the command has that."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Fill in the APP that was left out."""
+        options = click.Command(
+            self.name, params=[one for one in self.params if isinstance(one, click.Option)]
+        )
+        given, words, _ = options.make_parser(ctx).parse_args(list(args))
+        if given.get("inbox"):
+            args = ["", *args]
+        elif not (words and _APP.fullmatch(words[0])):
+            args = [*filter(None, [os.environ.get("HOOKCATCH_APP")]), *args]
+        return super().parse_args(ctx, args)
+
+
+def app_argument(function: F) -> F:
+    """The APP argument, loaded: hands `hooks` to the command."""
+    return click.argument("hooks", metavar="APP", callback=_loaded)(function)
+
+
+def load(name: str) -> Hookcatch:
+    """The Hookcatch that `module:attribute` names, looked for from the working directory.
+
+    Raises:
+        ConfigurationError: there is no such module, no such attribute, or it is no Hookcatch.
+    """
+    from hookcatch.app import Hookcatch
+
+    if not _APP.fullmatch(name):
+        raise ConfigurationError(
+            f"{name!r} names no app: write module:attribute, as in app:hooks, or set $HOOKCATCH_APP"
+        )
+    module_name, _, attribute = name.partition(":")
+    if os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds strings
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as why:
+        if why.name is None or not f"{module_name}.".startswith(f"{why.name}."):
+            raise
+        raise ConfigurationError(f"there is no module {why.name!r} in {os.getcwd()}") from None  # noqa: PTH109
+    try:
+        hooks = getattr(module, attribute)
+    except AttributeError:
+        raise ConfigurationError(f"module {module_name!r} has no {attribute!r}") from None
+    if not isinstance(hooks, Hookcatch):
+        raise ConfigurationError(f"{name} is {type(hooks).__name__}, not a Hookcatch")
+    return hooks
+
+
+@contextmanager
+def opened(app: str, url: str | None) -> Iterator[Inbox]:
+    """The inbox of an app, or the one at a URL. Raises ConfigurationError if another process's events cannot
+    be seen in it."""
+    inbox = _existing(url) if url else load(app).inbox()
+    if not inbox.durable:
+        raise ConfigurationError(
+            "this inbox lives in the memory of the process that receives; only one on disk can be looked into: "
+            "sqlite:///hookcatch.db"
+        )
+    inbox.open()
+    try:
+        yield inbox
+    finally:
+        inbox.close()
+
+
+def _loaded(ctx: click.Context, param: click.Parameter, value: str) -> Hookcatch:
+    return load(value)
+
+
+def _existing(url: str) -> Inbox:
+    """Looking must not make a file where none was."""
+    from hookcatch.inbox import open_inbox
+
+    inbox = open_inbox(url, clock=time.time)
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite" and not os.path.exists(unquote(parts.path)[1:]):  # noqa: PTH110
+        raise ConfigurationError(f"there is no inbox at {unquote(parts.path)[1:]}")
+    return inbox
