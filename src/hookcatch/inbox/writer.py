@@ -11,9 +11,8 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from hookcatch.core.errors import HookcatchError, InboxUnavailable
 
@@ -44,11 +43,8 @@ _BROKEN = frozenset(
 log = logging.getLogger("hookcatch.inbox")
 
 
-@dataclass(frozen=True, slots=True)
-class _Job(Generic[T]):
-    op: Op[T]
-    future: Future[T]
-    wakes: bool
+_Job = tuple[Op[Any], Future[Any], bool]
+"""What to do, whom to tell, and whether events come due by it."""
 
 
 class Writer:
@@ -79,7 +75,7 @@ class Writer:
         self._reset()
 
     def _reset(self) -> None:
-        self._queue: SimpleQueue[_Job[Any] | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._entry = threading.Lock()
         self._gate = threading.Lock()
@@ -92,7 +88,7 @@ class Writer:
         with self._entry:
             if self._thread is None:
                 self._start()
-            self._queue.put(_Job(op, future, wakes))
+            self._queue.put((op, future, wakes))
         return future
 
     def _start(self) -> None:
@@ -135,7 +131,7 @@ class Writer:
         self._reset()
         return inherited
 
-    def _work(self, queue: SimpleQueue[_Job[Any] | None]) -> None:
+    def _work(self, queue: SimpleQueue[_Job | None]) -> None:
         while (first := queue.get()) is not None:
             batch = [first]
             more = True
@@ -148,15 +144,17 @@ class Writer:
                     batch.append(job)
             self._write(batch)
 
-    def _write(self, batch: Sequence[_Job[Any]]) -> None:
+    def _write(self, batch: Sequence[_Job]) -> None:
         with self._gate:
             results = self._results(batch)
-        for job, result in zip(batch, results, strict=True):
+        wakes = False
+        for (_, future, due), result in zip(batch, results, strict=True):
+            wakes = wakes or due
             if isinstance(result, Exception):
-                job.future.set_exception(result)
+                future.set_exception(result)
             else:
-                job.future.set_result(result)
-        if any(job.wakes for job in batch):
+                future.set_result(result)
+        if wakes:
             self._tell()
 
     def _tell(self) -> None:
@@ -165,7 +163,7 @@ class Writer:
         except Exception:  # a listener's loop may be closed; the thread must live
             log.exception("a listener of the inbox failed")
 
-    def _results(self, batch: Sequence[_Job[Any]]) -> list[Any]:
+    def _results(self, batch: Sequence[_Job]) -> list[Any]:
         try:
             return self._transact(batch)
         except Exception as error:  # whatever it is, it belongs to the futures: the thread must live
@@ -176,18 +174,18 @@ class Writer:
             log.debug("a batch of %d is tried one by one: %r", len(batch), error)
         return [self._alone(job) for job in batch]
 
-    def _alone(self, job: _Job[Any]) -> Any:
+    def _alone(self, job: _Job) -> Any:
         try:
             return self._transact((job,))[0]
         except Exception as error:
             return explained(error)
 
-    def _transact(self, batch: Sequence[_Job[Any]]) -> list[Any]:
+    def _transact(self, batch: Sequence[_Job]) -> list[Any]:
         with self._lock.held():
             connection = self._ready()
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                results = [job.op(connection) for job in batch]
+                results = [op(connection) for op, _, _ in batch]
                 connection.execute("COMMIT")
             except Exception as error:
                 self._take_back(connection, error)
