@@ -50,10 +50,10 @@ class Source:
 
     def sign(
         self,
-        type: str,  # noqa: A002
+        type: str,
         data: Any,
         *,
-        id: str,  # noqa: A002
+        id: str,
         url: str = "",
         key: str | bytes | None = None,
     ) -> Request:

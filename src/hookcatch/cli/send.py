@@ -50,7 +50,7 @@ class Sending:
     "--key", help="The private key to sign with, or its file, where SOURCE knows the public one only."
 )
 @click.option("--dry-run", is_flag=True, help="Print the request and send nothing.")
-def send(hooks: Hookcatch, source: str, type: str, data: str, **how: Any) -> None:  # noqa: A002
+def send(hooks: Hookcatch, source: str, type: str, data: str, **how: Any) -> None:
     """Send an event to APP as the sender of SOURCE would, signed with the source's own secret.
 
     DATA is the event's data as JSON; `@file` reads it from a file, `-` from stdin.
@@ -70,7 +70,7 @@ def send(hooks: Hookcatch, source: str, type: str, data: str, **how: Any) -> Non
         raise click.exceptions.Exit(1)
 
 
-def _one(source: Source, type: str, content: Any, sending: Sending) -> bool:  # noqa: A002
+def _one(source: Source, type: str, content: Any, sending: Sending) -> bool:
     """Make one request, send it, tell of the answer; whether it was a 2xx."""
     path = sending.url.path.rstrip("/") + source.endpoint.path
     id_ = sending.id or f"evt_{secrets.token_hex(8)}"
@@ -82,7 +82,8 @@ def _one(source: Source, type: str, content: Any, sending: Sending) -> bool:  # 
     started = time.perf_counter()
     response = post(sending.url, path, request)
     took = (time.perf_counter() - started) * 1000
-    click.echo(f"{response.status} {escape(response.body.decode("utf-8", "replace").strip())} ({took:.0f} ms)")
+    said = escape(response.body.decode("utf-8", "replace").strip())
+    click.echo(f"{response.status} {said} ({took:.0f} ms)")
     return response.ok
 
 
