@@ -22,7 +22,7 @@ MIN_BYTES = 16
 
 def secrets_of(given: SecretInput | Sequence[SecretInput] | None) -> tuple[Secret, ...]:
     """One secret or a rotation list of them, checked: 1 to `MAX_SECRETS`, none empty, none twice."""
-    listed = [given] if given is None or isinstance(given, str | bytes | Secret) else list(given)
+    listed = list(given) if isinstance(given, list | tuple) else [given]
     if not listed:
         raise ConfigurationError("the list of secrets is empty: nothing could be verified; give at least one")
     if len(listed) > MAX_SECRETS:
@@ -108,7 +108,7 @@ class PublicKey:
         return (text if text.startswith(b"-----BEGIN") else _base64(text, ""),)
 
 
-def _secret(given: SecretInput | None, place: str) -> Secret:
+def _secret(given: object, place: str) -> Secret:
     if given is None:
         raise ConfigurationError(f"{place} is None: is its environment variable set?")
     if not isinstance(given, str | bytes | Secret):

@@ -1,0 +1,80 @@
+"""For each provider: secrets that can sign, made on the spot, and an event it could send."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from functools import cache
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from hookcatch.core.wire import Request
+from hookcatch.providers import Provider, provider
+
+NOW = 1_700_000_000.0
+URL = "https://hooks.example.com/in?a=1"
+
+
+def whsec(number: int) -> str:
+    return "whsec_" + base64.b64encode(bytes([65 + number]) * 24).decode()
+
+
+def text(number: int) -> str:
+    return f"a canary of a secret, number {number}, long enough"
+
+
+def ed25519(number: int) -> bytes:
+    private = Ed25519PrivateKey.from_private_bytes(bytes([number + 1]) * 32)
+    return private.private_bytes_raw() + private.public_key().public_bytes_raw()
+
+
+def whsk(number: int) -> str:
+    return "whsk_" + base64.b64encode(ed25519(number)).decode()
+
+
+@cache
+def ecdsa(number: int) -> str:
+    key = generate_private_key(SECP256R1())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@cache
+def rsa(number: int) -> str:
+    key = generate_rsa(65537, 2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+SECRETS: dict[str, Callable[[int], str]] = {
+    "adyen": lambda number: f"{number:02x}" * 32,
+    "basic_auth": lambda number: f"user{number}:{text(number)}",
+    "discord": lambda number: ed25519(number).hex(),
+    "gitlab": whsec,
+    "openai": whsec,
+    "sendgrid": ecdsa,
+    "standard_webhooks": whsec,
+    "svix": whsec,
+    "wise": rsa,
+}
+
+IDS = {"adyen": "8815:AUTHORISATION:true", "twilio": "SM1:delivered", "telegram": "1000"}
+TYPES = {"adyen": "AUTHORISATION", "twilio": "delivered", "telegram": "message"}
+
+
+def secret(name: str, number: int = 0) -> str:
+    return SECRETS.get(name, text)(number)
+
+
+def event(row: Provider, amount: str = "12") -> Request:
+    """An unsigned request with one event."""
+    empty = Request("POST", URL, [("host", "hooks.example.com"), ("user-agent", "sender/1")])
+    name, data = row.name, {"amount": amount, "name": "Zoë"}
+    return row.events.write(empty, IDS.get(name, "evt_1"), TYPES.get(name, "order.created"), data)
+
+
+def signed(name: str, number: int = 0, now: float = NOW) -> Request:
+    """The request as the provider would send it."""
+    row = provider(name)
+    return row.sign(event(row), secret=secret(name, number), now=now)

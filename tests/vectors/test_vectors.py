@@ -1,0 +1,142 @@
+"""Requests signed by the senders' own code, published by them or made with their libraries; one file a provider."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hookcatch.core.errors import Rejected
+from hookcatch.core.wire import Request
+from hookcatch.providers import names, provider
+
+HERE = Path(__file__).parent
+LATER = 1_700_000_000.0
+
+
+@dataclass(frozen=True)
+class Vector:
+    provider: str
+    request: Request
+    secret: str
+    now: float
+    valid: bool
+    note: str
+    source: str
+
+    def verified(self, request: Request | None = None) -> bool:
+        try:
+            provider(self.provider).verify(request or self.request, secret=self.secret, now=self.now)
+        except Rejected:
+            return False
+        return True
+
+
+def load(path: Path) -> list[Vector]:
+    return [vector(path.stem, json.loads(line)) for line in path.read_text().splitlines()]
+
+
+def vector(name: str, row: dict) -> Vector:
+    body = base64.b64decode(row["body_base64"])
+    if "body_gen" in row:
+        letter, _, count = row["body_gen"].partition("*")
+        body = letter.encode() * int(count)
+    request = Request(
+        row["method"], row.get("url"), row["headers"].items() if row.get("headers") else [], body
+    )
+    now = LATER if row["now"] is None else row["now"]
+    valid = row["valid"] and row.get("expect") != "reject_timestamp"
+    return Vector(name, request, row["secret"], now, valid, row.get("note", ""), row.get("source", ""))
+
+
+VECTORS = [one for path in sorted(HERE.glob("*.jsonl")) for one in load(path)]
+VALID = [one for one in VECTORS if one.valid]
+INVALID = [one for one in VECTORS if not one.valid]
+
+
+def title(one: Vector) -> str:
+    return f"{one.provider}: {one.note or one.source}"
+
+
+# What the sender leaves unsigned may change without anybody noticing.
+BODY_IS_SIGNED = [
+    one
+    for one in VALID
+    if provider(one.provider).body_is_signed and b"x-gitlab-token" not in one.request.index
+]
+
+
+def test_every_provider_has_a_vector() -> None:
+    without = {name for name in names() if not any(one.provider == name for one in VALID)}
+    assert without == {"unsigned"}
+
+
+def test_every_vector_says_where_it_comes_from() -> None:
+    assert [one for one in VECTORS if not one.source] == []
+
+
+@pytest.mark.parametrize("one", VALID, ids=title)
+def test_a_request_of_the_sender_is_verified(one: Vector) -> None:
+    delivery = provider(one.provider).verify(one.request, secret=one.secret, now=one.now)
+    assert delivery.key == 0
+    assert all(event.id for event in delivery.events)
+
+
+@pytest.mark.parametrize("one", INVALID, ids=title)
+def test_a_request_that_the_sender_would_not_send_is_rejected(one: Vector) -> None:
+    assert not one.verified()
+
+
+@pytest.mark.parametrize("one", BODY_IS_SIGNED, ids=title)
+def test_a_changed_body_is_rejected(one: Vector) -> None:
+    body = one.request.body
+    places = {0, len(body) // 2, len(body) - 1} if body else set()
+    changed = [body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :] for at in places] + [body + b" ", body[:-1]]
+    accepted = [new for new in changed if new != body and one.verified(one.request.replace(body=new))]
+    assert accepted == []
+
+
+PROOFS = ("signature", "hmac", "token", "authorization", "timestamp")
+
+
+def proofs(request: Request) -> list[int]:
+    """The positions of the headers that prove something."""
+    names = [name.lower().decode() for name, _ in request.headers]
+    return [at for at, name in enumerate(names) if any(word in name for word in PROOFS)]
+
+
+@pytest.mark.parametrize("one", [one for one in VALID if proofs(one.request)], ids=title)
+def test_a_changed_signature_or_time_is_rejected(one: Vector) -> None:
+    accepted = []
+    for at in proofs(one.request):
+        name, value = one.request.headers[at]
+        for changed in changes_of(one, name.lower(), value):
+            headers = [*one.request.headers[:at], (name, changed), *one.request.headers[at + 1 :]]
+            if one.verified(one.request.replace(headers=headers)):
+                accepted.append(changed)
+    assert accepted == []
+
+
+def changes_of(one: Vector, name: bytes, value: bytes) -> list[bytes]:
+    """The value with each byte of the signature that matters changed."""
+    matters = value.index(b"=") + 1 if b"=" in value[:12] else 0
+    right = [at for at in range(matters, len(value)) if carries(one, name, value, at)]
+    return [value[:at] + bytes([value[at] ^ 1]) + value[at + 1 :] for at in right]
+
+
+def carries(one: Vector, name: bytes, value: bytes, at: int) -> bool:
+    """Whether the byte is of a signature that verified, and not of another one in the same list."""
+    lists = {b" ": {"standard_webhooks", "svix", "openai", "gitlab"}, b",": {"stripe"}}
+    for between, listing in lists.items():
+        if one.provider in listing and b"signature" in name:
+            start = value.rfind(between, 0, at) + 1
+            end = value.find(between, at)
+            item = value[start : end if end >= 0 else None]
+            others = [i for i in value.split(between) if i != item]
+            rest = [*one.request.headers]
+            rest = [(k, between.join(others) if k.lower() == name else v) for k, v in rest]
+            return not one.verified(one.request.replace(headers=rest))
+    return True
