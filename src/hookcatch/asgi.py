@@ -54,7 +54,7 @@ class WebhookMiddleware:
     def __init__(self, app: ASGIApp, hooks: Hooks, prefix: str = "") -> None:
         self.app = app
         self.hooks = hooks
-        self.prefix = prefix.rstrip("/")
+        self.prefix: str = prefix.rstrip("/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -94,7 +94,7 @@ class LoopThread:
     """An event loop in a thread of its own, for servers that have none."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="hookcatch-loop", daemon=True)
         self._thread.start()
 

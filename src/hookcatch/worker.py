@@ -17,7 +17,7 @@ from .core.model import Close, Lease
 from .core.ports import Clock, Inbox, Ports, Retention
 from .observe.logs import escape
 
-logger = logging.getLogger("hookcatch")
+logger: logging.Logger = logging.getLogger("hookcatch")
 
 POLL = 0.5
 """Seconds between looks into the inbox when nothing calls: retries that come due, events of other processes."""

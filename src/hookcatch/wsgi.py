@@ -41,7 +41,7 @@ class WebhookMiddleware:
     def __init__(self, app: WSGIApp, hooks: Hooks, prefix: str = "") -> None:
         self.app = app
         self.hooks = hooks
-        self.prefix = prefix.rstrip("/")
+        self.prefix: str = prefix.rstrip("/")
         hooks.build(blocking=True)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

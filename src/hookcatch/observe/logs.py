@@ -10,7 +10,7 @@ import logging
 
 from ..core.model import Delivery, Lease, Outcome
 
-logger = logging.getLogger("hookcatch")
+logger: logging.Logger = logging.getLogger("hookcatch")
 
 _LEVELS = {
     "succeeded": logging.INFO,
