@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from .errors import ConfigurationError, Rejected
-from .wire import Response
+from .wire import TEXT, Response
 
 JSON = ((b"content-type", b"application/json"),)
 
@@ -21,12 +21,15 @@ def acknowledge(status: int) -> Response:
 def refuse(why: Rejected, bad_signature: int = 401) -> Response:
     """A refusal. One body a status, so that it does not tell which check failed (ATTACKS A20, A53)."""
     status = bad_signature if why.status == HTTPStatus.UNAUTHORIZED else why.status
-    return Response(status, f"{phrase(status)}\n".encode())
+    headers = TEXT
+    if why.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = (*TEXT, (b"allow", b"POST"))  # RFC 9110, 15.5.6: a 405 says what is allowed
+    return Response(status, f"{phrase(status)}\n".encode(), headers)
 
 
 def come_back(after: float = 5.0) -> Response:
     """Not now; the sender keeps the event and brings it again in `after` seconds."""
-    headers = (*Response(503).headers, (b"retry-after", str(max(1, round(after))).encode()))
+    headers = (*TEXT, (b"retry-after", str(max(1, round(after))).encode()))
     return Response(503, f"{phrase(503)}\n".encode(), headers)
 
 

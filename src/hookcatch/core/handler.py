@@ -89,15 +89,17 @@ def read_slots(function: Callable[..., Any], name: str) -> tuple[Slot, ...]:
     """
     try:
         hints = typing.get_type_hints(_annotated(function), include_extras=True)
-    except (NameError, TypeError) as error:
+        parameters = inspect.signature(function).parameters.values()
+    except (AttributeError, NameError, SyntaxError, TypeError, ValueError) as error:
         raise ConfigurationError(
             f"handler {name}: its annotations cannot be read ({error}); "
             "define the types it names at module level"
         ) from None
     slots = [
         _slot(parameter, hints.get(parameter.name, MISSING), name)
-        for parameter in inspect.signature(function).parameters.values()
+        for parameter in parameters
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        and parameter.name not in _preset(function)
         and not (parameter.name not in hints and parameter.default is not parameter.empty)
     ]
     if sum(slot.path is None and slot.wanted is not None for slot in slots) > 1:
@@ -122,6 +124,10 @@ def _slot(parameter: inspect.Parameter, hint: Any, name: str) -> Slot:
         return Slot(parameter.name, "event")
     if get_origin(hint) is Event:
         return Slot(parameter.name, "event", adapter(get_args(hint)[0], where))
+    if any(part in (Event, Transaction) or get_origin(part) is Event for part in get_args(hint)):
+        raise ConfigurationError(
+            f"{where} is annotated as {hint!r}; Event and Transaction are always there: annotate with them alone"
+        )
     path = None
     if get_origin(hint) is Annotated:
         path = next((extra.path for extra in hint.__metadata__ if isinstance(extra, At)), None)
@@ -131,6 +137,11 @@ def _slot(parameter: inspect.Parameter, hint: Any, name: str) -> Slot:
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling it gives a coroutine, looking through partials and callable objects."""
     return inspect.iscoroutinefunction(_annotated(function))
+
+
+def _preset(function: Callable[..., Any]) -> frozenset[str]:
+    """The arguments that a partial gives by name."""
+    return frozenset(function.keywords) if isinstance(function, functools.partial) else frozenset()
 
 
 def _annotated(function: Callable[..., Any]) -> Callable[..., Any]:

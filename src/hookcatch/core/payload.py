@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import (
+    PydanticSchemaGenerationError,
+    PydanticUndefinedAnnotation,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_core import to_json
 
 from .errors import ConfigurationError
@@ -50,18 +55,22 @@ def look_up(payload: Any, path: str) -> Any:
 def adapter(wanted: Any, where: str) -> TypeAdapter[Any]:
     """pydantic's validator for an annotation, made once when the app is built."""
     try:
-        return TypeAdapter(wanted)
-    except (PydanticSchemaGenerationError, PydanticUserError) as error:
+        made = TypeAdapter(wanted)
+        if not made.pydantic_complete:  # it would say so only when the first event is there
+            made.rebuild(raise_errors=True)
+    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError) as error:
         raise ConfigurationError(
             f"{where} is annotated as {wanted!r}, which pydantic cannot validate; use a pydantic model, a "
             f"dataclass, a TypedDict or a plain type ({error})"
         ) from None
+    return made
 
 
 def validate(wanted: TypeAdapter[Any], payload: Any, path: str) -> Any:
     """The part of the payload at `path`, as `wanted`.
 
-    It is validated as JSON, so that "9.90" is a Decimal and "2026-01-01" a date also in strict models.
+    It is validated as JSON, so that "9.90" is a Decimal and "2026-01-01" a date also in strict models; a body
+    that is neither JSON, a form nor XML is validated as the bytes that it is.
 
     Raises:
         Invalid: with pydantic's own message.
@@ -70,28 +79,11 @@ def validate(wanted: TypeAdapter[Any], payload: Any, path: str) -> Any:
     if part is MISSING:
         raise Invalid(f"the payload has nothing at {path!r}")
     try:
-        return wanted.validate_json(part if isinstance(part, bytes) else to_json(part))
+        return (
+            wanted.validate_python(part) if isinstance(part, bytes) else wanted.validate_json(to_json(part))
+        )
     except ValidationError as error:
         raise Invalid(_message(error)) from None
-
-
-def refuse_infinity(payload: Any) -> None:
-    """JSON has no infinity, but 1e999 parses as one; what no sender can mean must not reach a sum.
-
-    Raises:
-        Invalid: if any number in the payload is not finite.
-    """
-    level = [payload]
-    while level:
-        below: list[Any] = []
-        for value in level:
-            if isinstance(value, dict):
-                below.extend(value.values())
-            elif isinstance(value, list):
-                below.extend(value)
-            elif isinstance(value, float) and not math.isfinite(value):
-                raise Invalid("a number in the payload is too large to be finite")
-        level = below
 
 
 def _message(error: ValidationError) -> str:

@@ -9,6 +9,9 @@ from .errors import Rejected
 
 Pair = tuple[bytes, bytes]
 
+TEXT: tuple[Pair, ...] = ((b"content-type", b"text/plain; charset=utf-8"),)
+"""The headers of a text."""
+
 
 @dataclass(frozen=True, slots=True, init=False)
 class Request:
@@ -111,7 +114,7 @@ class Response:
 
     status: int
     body: bytes = b""
-    headers: tuple[Pair, ...] = ((b"content-type", b"text/plain; charset=utf-8"),)
+    headers: tuple[Pair, ...] = TEXT
 
     @property
     def ok(self) -> bool:
