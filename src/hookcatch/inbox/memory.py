@@ -80,7 +80,8 @@ class MemoryInbox:
         """See `Inbox.accept`."""
         with self._lock:
             answers = tuple([self._accept(event, claim, duplicates) for event in events])
-        self._wake()
+        if claim is None:
+            self._wake()
         return Resolved(answers)
 
     def _accept(self, event: NewEvent, claim: Claim | None, duplicates: Duplicates) -> Accepted | Duplicate:
@@ -208,7 +209,8 @@ class MemoryInbox:
             if close is not None:
                 row.lost = 0
                 self._leave(row, close, self._clock())
-                self._wake()
+        if close is not None and close.state == "pending":
+            self._wake()
         return Resolved(None)
 
     def _leave(self, row: Row, close: Close, now: float) -> None:

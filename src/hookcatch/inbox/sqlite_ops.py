@@ -14,7 +14,6 @@ from hookcatch.core.model import (
     Close,
     Duplicate,
     Duplicates,
-    EventState,
     Lease,
     NewEvent,
     Run,
@@ -47,6 +46,13 @@ FENCE = "seq = ? AND lease_token = ? AND state IN ('running', 'handling')"
 LEAVE = f"""
 UPDATE hookcatch_event SET state = ?, kept = CASE kept WHEN 0 THEN 0 ELSE ? END, run_at = ?, finished_at = ?,
   error = ?, reply = coalesce(?, reply), lost = 0, lease_token = NULL, lease_until = NULL, leased_at = NULL
+WHERE {FENCE}
+"""
+RELEASE = f"""
+UPDATE hookcatch_event SET attempt = attempt - 1, error = '', lease_token = NULL, lease_until = NULL,
+  leased_at = NULL, state = CASE state WHEN 'running' THEN 'pending' ELSE 'failed' END,
+  kept = CASE state WHEN 'running' THEN 1 ELSE 2 END, run_at = CASE state WHEN 'running' THEN ? END,
+  finished_at = CASE state WHEN 'handling' THEN ? END
 WHERE {FENCE}
 """
 DUE = f"""
@@ -223,7 +229,7 @@ def _take(
     own = f"{token}.{attempt}"
     connection.execute(HOLD, (own, until, now, attempt, lost, event.seq))
     held = rows.stored_event((*row[:5], "running", *row[6:10], None, attempt, lost, *row[13:19]), row[-1])
-    return Lease(own, until, held, _runs(connection, event.seq) if attempt > 1 else MappingProxyType({}))
+    return Lease(own, until, held, _runs(connection, event.seq))
 
 
 def heartbeat(
@@ -273,8 +279,4 @@ def _leave(connection: sqlite3.Connection, lease: Lease, close: Close, now: floa
 
 def release(connection: sqlite3.Connection, leases: Sequence[Lease], now: float) -> None:
     """Give leases back unused; what is `handling` was never acked and stays the sender's."""
-    back = f"UPDATE hookcatch_event SET attempt = attempt - 1 WHERE {FENCE}"
-    for lease in leases:
-        if connection.execute(back, _fence(lease)).rowcount:
-            state: EventState = "pending" if lease.event.state == "running" else "failed"
-            _leave(connection, lease, Close(state), now)
+    connection.executemany(RELEASE, [(now, now, *_fence(lease)) for lease in leases])
