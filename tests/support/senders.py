@@ -74,6 +74,7 @@ def event(row: Provider, amount: str = "12") -> Request:
     return row.events.write(empty, IDS.get(name, "evt_1"), TYPES.get(name, "order.created"), data)
 
 
+@cache
 def signed(name: str, number: int = 0, now: float = NOW) -> Request:
     """The request as the provider would send it."""
     row = provider(name)

@@ -142,7 +142,7 @@ class TwilioForm:
             raise Rejected("bad_signature", "bodySHA256 is not the hash of the body")
 
     def _recut(self, name: str) -> bool:
-        return name[:1].islower() and any(name.endswith(own) for own in self.names)
+        return not name or (name[:1].islower() and any(name.endswith(own) for own in self.names))
 
 
 @dataclass(frozen=True, slots=True)

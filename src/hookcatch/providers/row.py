@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from hookcatch.core.errors import ConfigurationError, Rejected
 from hookcatch.core.model import Delivery
 from hookcatch.core.wire import Request
 from hookcatch.signing.keys import SecretInput, secrets_of
@@ -105,9 +106,13 @@ class Provider:
     def sign(
         self, request: Request, *, secret: SecretInput | Sequence[SecretInput] | None, now: float
     ) -> Request:
-        """The request as the sender would send it at `now`; of a list of secrets the first one signs."""
+        """The request as the sender would send it at `now`; of a list of secrets the first one
+        signs. Raises ConfigurationError for what cannot be signed."""
         known = secrets_of(secret or "unsigned" if isinstance(self.scheme, Unsigned) else secret)
-        return self.scheme.sign(request, known[0], now)
+        try:
+            return self.scheme.sign(request, known[0], now)
+        except Rejected as refusal:
+            raise ConfigurationError(f"this request cannot be signed for {self.name}: {refusal}") from None
 
     def check_secrets(self, secrets: SecretInput | Sequence[SecretInput] | None) -> None:
         """Raises ConfigurationError for a secret that is too easy to guess, or cannot be used at all."""

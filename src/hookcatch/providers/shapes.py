@@ -225,7 +225,7 @@ class Shape:
             for item in self.batch.split(payload)
         )
 
-    def write(self, request: Request, id: str, type: str, data: Any) -> Request:  # noqa: A002
+    def write(self, request: Request, id: str, type: str, data: Any) -> Request:
         """The request with one event for a body: what `read` would give back. To send and to test with."""
         kind = "application/x-www-form-urlencoded" if self.form else "application/json"
         draft = Draft({"content-type": kind}, _nested(self.data, data))

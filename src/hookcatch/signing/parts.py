@@ -126,11 +126,11 @@ class Pair:
         return True
 
     def reader(self) -> Read:
-        read, between, title = _header(self.header), self.between, self.title
+        read, between, title = self._read(), self.between, self.title
         mark = self.key.encode() + b"="
 
         def one(request: Request) -> bytes | None:
-            found = [item for item in (read(request) or b"").split(between) if item.startswith(mark)]
+            found = [item for item in read(request).split(between) if item.startswith(mark)]
             if len(found) > 1:
                 raise Rejected("duplicate_header", f"more than one {title}")
             return found[0][len(mark) :] if found else None
@@ -138,7 +138,19 @@ class Pair:
         return one
 
     def candidates(self) -> ReadAll:
-        return _listed(_header(self.header), self.between, self.key.encode() + b"=", self.title)
+        return _listed(self._read(), self.between, self.key.encode() + b"=", self.title)
+
+    def _read(self) -> Callable[[Request], bytes]:
+        read, name, spaced = _header(self.header), self.header, b" " in self.between
+
+        def value(request: Request) -> bytes:
+            found = read(request) or b""
+            # A server that joins two headers of one name leaves a space behind the comma (ATTACKS A46).
+            if not spaced and b" " in found:
+                raise Rejected("malformed_signature", f"{name} has spaces in it")
+            return found
+
+        return value
 
     def shares(self, other: Pair) -> bool:
         """Whether both stand in one header."""
@@ -146,13 +158,13 @@ class Pair:
 
     def beside(self, other: Pair) -> Callable[[Request], tuple[Sequence[bytes], bytes | None]]:
         """Reads all values of this key and the one of another, in one pass."""
-        read, between, title = _header(self.header), self.between, self.title
+        read, between, title = self._read(), self.between, self.title
         ours, theirs = self.key.encode(), other.key.encode()
 
         def beside(request: Request) -> tuple[Sequence[bytes], bytes | None]:
             found: list[bytes] = []
             others: list[bytes] = []
-            for item in (read(request) or b"").split(between):
+            for item in read(request).split(between):
                 key, mark, value = item.partition(b"=")
                 if key == ours and mark:
                     found.append(value)
