@@ -1,0 +1,1 @@
+"""Speed, side by side: `python -m benchmarks`. Nothing in here is part of hookcatch."""
