@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from hookcatch.core.errors import ConfigurationError, HookcatchError
 from hookcatch.core.model import Lease, Run
@@ -13,6 +16,8 @@ from hookcatch.core.model import Lease, Run
 from . import rows, sqlite_ops
 from .locks import WriteLock
 from .writer import close_quietly, explained
+
+T = TypeVar("T")
 
 _READING_PRAGMAS = frozenset(
     [
@@ -67,7 +72,7 @@ class SqliteTransaction:
         import asyncio
 
         self._claim()
-        begun = asyncio.get_running_loop().run_in_executor(None, self._begin)
+        begun = asyncio.wrap_future(_in_thread(self._begin))
         try:
             return await asyncio.shield(begun)
         except asyncio.CancelledError:
@@ -81,7 +86,7 @@ class SqliteTransaction:
     ) -> None:
         import asyncio
 
-        ended = asyncio.get_running_loop().run_in_executor(None, self._end, error)
+        ended = asyncio.wrap_future(_in_thread(partial(self._end, error)))
         try:
             await asyncio.shield(ended)
         except asyncio.CancelledError:  # not before it is known whether it was committed
@@ -146,6 +151,21 @@ class SqliteTransaction:
         if connection is not None:
             close_quietly(connection)  # rolls back what is not committed
         self._lock.close()
+
+
+def _in_thread(function: Callable[[], T]) -> Future[T]:
+    """Run it in a thread of its own. In a shared pool those that wait for the lock would take all threads, and
+    the one that holds it would find none to end in."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="hookcatch-transaction", daemon=True).start()
+    return future
 
 
 def _known(error: BaseException) -> BaseException:
