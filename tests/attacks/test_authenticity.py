@@ -24,7 +24,7 @@ from hookcatch.core.errors import REASONS, ConfigurationError, Rejected
 from hookcatch.core.wire import Request
 from hookcatch.providers import names, provider
 from hookcatch.signing.jwt import BodyClaim, Jwt
-from hookcatch.signing.parts import MAX_CANDIDATES
+from hookcatch.signing.places import MAX_CANDIDATES
 from hookcatch.signing.schemes import Unsigned
 from support.senders import NOW, URL, ecdsa, event, secret, signed, whsec, whsk
 
@@ -82,7 +82,7 @@ def test_a04_digests_are_compared_in_constant_time_only() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq):
                 text = ast.unparse(node)
-                if suspects.search(text) and "reason" not in text:
+                if suspects.search(text) and "reason" not in text and not text.startswith("len("):
                     found.append(f"{path.name}: {text}")
     assert found == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hookcatch.signing.encoding import BASE64, HEX, Encoding
 from hookcatch.signing.mac import Hmac
-from hookcatch.signing.parts import FirstOf, Header
+from hookcatch.signing.places import FirstOf, Header
 from hookcatch.signing.schemes import Signed
 
 from .row import Facts, Provider

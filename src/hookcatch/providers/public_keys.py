@@ -6,7 +6,8 @@ from hookcatch.signing import keys
 from hookcatch.signing.encoding import BASE64
 from hookcatch.signing.freshness import TOLERANCE, Timestamp
 from hookcatch.signing.jwt import BodyClaim, Jwt
-from hookcatch.signing.parts import BODY, TIME, Header, Place
+from hookcatch.signing.parts import BODY, TIME
+from hookcatch.signing.places import Header, Place
 from hookcatch.signing.public_key import Ecdsa, Ed25519, Rsa
 from hookcatch.signing.schemes import Signed
 

@@ -18,7 +18,7 @@ from hookcatch.core.model import Format, IncomingEvent
 from hookcatch.core.parse import detect, parse, parse_json, parse_lines
 from hookcatch.core.wire import Request
 from hookcatch.signing.freshness import RFC3339
-from hookcatch.signing.parts import compact, dig
+from hookcatch.signing.json_path import compact, dig
 
 MAX_ID = 255
 

@@ -11,7 +11,8 @@ from hookcatch.signing import keys
 from hookcatch.signing.encoding import BASE64
 from hookcatch.signing.freshness import Timestamp
 from hookcatch.signing.mac import Hmac
-from hookcatch.signing.parts import BODY, TIME, FirstOf, Header, Nonce, Place, Tagged
+from hookcatch.signing.parts import BODY, TIME, Nonce
+from hookcatch.signing.places import FirstOf, Header, Place, Tagged
 from hookcatch.signing.public_key import Ed25519
 from hookcatch.signing.scheme import Scheme
 from hookcatch.signing.schemes import BySecret, Signed, Token

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hookcatch.signing.freshness import Timestamp
 from hookcatch.signing.mac import Hmac
-from hookcatch.signing.parts import BODY, TIME, Field, FieldOrForm, Form, Header, Nonce, Pair
+from hookcatch.signing.parts import BODY, TIME, Nonce
+from hookcatch.signing.places import Field, FieldOrForm, Form, Header, Pair
 from hookcatch.signing.schemes import Signed
 
 from .row import Facts, Provider

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hookcatch.signing import keys
-from hookcatch.signing.parts import BasicCredentials, Header
+from hookcatch.signing.places import BasicCredentials, Header
 from hookcatch.signing.schemes import Token, Unsigned
 
 from .row import Facts, Provider

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hookcatch.signing.encoding import BASE64
 from hookcatch.signing.mac import Hmac
-from hookcatch.signing.parts import BODY, URL, Header
+from hookcatch.signing.parts import BODY, URL
+from hookcatch.signing.places import Header
 from hookcatch.signing.schemes import Signed
 
 from .row import Facts, Provider

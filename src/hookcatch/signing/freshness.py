@@ -13,7 +13,7 @@ from typing import Protocol
 from hookcatch.core.errors import ConfigurationError, Rejected
 from hookcatch.core.wire import Request
 
-from .parts import Place
+from .places import Place
 
 Moment = Callable[[bytes | None, float | None], float]
 """What the text of a timestamp means; judged too, given the time of now. Raises Rejected."""

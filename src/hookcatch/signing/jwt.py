@@ -19,8 +19,9 @@ from hookcatch.core.wire import Request
 
 from .encoding import BASE64URL, HEX, Encoding
 from .freshness import TOLERANCE, judge, limit
+from .json_path import compact
 from .keys import check_strength
-from .parts import Header, Place, compact
+from .places import Header, Place
 from .scheme import Bound, Match
 
 LEEWAY = 60.0

@@ -15,7 +15,8 @@ from .encoding import HEX, Encoding
 from .freshness import Moment, Timestamp
 from .keys import KeyFormat, Utf8, check_strength
 from .mac import Algorithm, Matcher
-from .parts import BODY, Message, Nonce, Place, Signatures, renderer, together
+from .parts import BODY, Message, Nonce, renderer
+from .places import Place, Signatures, together
 from .scheme import Bound, Match, Scheme
 
 
