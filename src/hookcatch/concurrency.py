@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
@@ -29,27 +29,30 @@ class Asyncio:
         """Await a thread's future. If the caller is cancelled or the time is up, the future itself goes on."""
         if future.done():
             return future.result()
-        waiter: asyncio.Future[T] = self.loop.create_future()
+        waiter: asyncio.Future[None] = self.loop.create_future()
         future.add_done_callback(partial(self._resolved, waiter))
-        alarm = None if timeout is None else self.loop.call_later(timeout, _expire, waiter)
+        alarm = None if timeout is None else self.loop.call_later(timeout, _expire, waiter, timeout)
         try:
-            return await waiter
+            await waiter
         finally:
             if alarm is not None:
                 alarm.cancel()
+        return future.result()
 
     async def call(self, function: Callable[..., Any], timeout: float | None, /, **arguments: Any) -> Any:
         """Await a coroutine function; run a plain one in a thread, in a copy of this context."""
         if is_async(function):
-            async with asyncio.timeout(timeout):
-                return await function(**arguments)
+            return await _await(function(**arguments), timeout)
         context = contextvars.copy_context()
         try:
             answer = self._pool.submit(context.run, partial(function, **arguments))
         except RuntimeError:
             # the interpreter is ending and takes no more work: leave the event to the next process
             raise asyncio.CancelledError from None
-        return await self.wait(answer, timeout)
+        try:
+            return await self.wait(answer, timeout)
+        finally:
+            answer.cancel()  # what nobody waits for any more must not start later
 
     def close(self) -> None:
         """Let the threads end when their handlers do."""
@@ -77,17 +80,29 @@ class Asyncio:
                 continue
             if future.cancelled():
                 waiter.cancel()
-                continue
-            error = future.exception()
-            if error is None:
-                waiter.set_result(future.result())
             else:
-                waiter.set_exception(error)
+                waiter.set_result(None)
 
 
-def _expire(waiter: asyncio.Future[Any]) -> None:
+def _expire(waiter: asyncio.Future[None], timeout: float) -> None:
     if not waiter.done():
-        waiter.set_exception(TimeoutError())
+        waiter.set_exception(TimeoutError(f"not done after {timeout:g} s"))
+
+
+async def _await(coroutine: Coroutine[Any, Any, Any], timeout: float | None) -> Any:
+    try:
+        async with asyncio.timeout(timeout) as limit:
+            return await coroutine
+    except TimeoutError:
+        if limit.expired():
+            raise TimeoutError(f"not done after {timeout:g} s") from None
+        raise
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        # not we are cancelled, but something that the handler awaited: an error like any other
+        raise RuntimeError("what it waited for was cancelled").with_traceback(error.__traceback__) from None
 
 
 class LoopThread:

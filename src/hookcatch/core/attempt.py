@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from .answers import reply_with
 from .errors import Discard, LeaseLost, Park, Rejected, Retry
 from .handler import Handler, matches
 from .model import Event, Lease, Outcome, Run
@@ -18,6 +19,9 @@ from .ports import Ports, Transaction
 
 _NAMESPACE = uuid.UUID("6f0b2f0e-5d0c-5a53-9d5b-0d8d7b6b8f11")
 FILTERED = Outcome("filtered")
+
+MAX_ERROR = 4000
+"""Characters kept of what went wrong: a payload of a megabyte may be part of a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +66,12 @@ async def _outcome(
         if arguments is None:
             return FILTERED
         value = await ports.colour.call(handler.function, handler.timeout, **arguments)
+        if handler.reply:
+            value = reply_with(value)
     except LeaseLost:
         raise
     except Invalid as why:
-        return Outcome("invalid", str(why))
+        return Outcome("invalid", str(why)[:MAX_ERROR])
     except Discard as why:
         return Outcome("discarded", str(why))
     except Park as why:
@@ -74,19 +80,18 @@ async def _outcome(
         wait = error.after if isinstance(error, Retry) else None
         if wait is None:
             wait = handler.backoff.delay(number, ports.random)
-        return Outcome("retry", describe(error, handler), ports.clock() + wait)
+        return Outcome("retry", describe(error), ports.clock() + wait)
     return Outcome("succeeded", value=value)
 
 
-def describe(error: Exception, handler: Handler) -> str:
+def describe(error: Exception) -> str:
     """What went wrong and where, without the values of any variable."""
     if isinstance(error, Retry):
         return str(error)
-    if isinstance(error, TimeoutError) and not str(error):
-        return f"TimeoutError: not done after {handler.timeout:g} s"
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
+    told = traceback.TracebackException.from_exception(error, lookup_lines=False)
+    place = f" ({told.stack[-1].filename}:{told.stack[-1].lineno} in {told.stack[-1].name})"
+    # `told` has words even for an error that fails to say what it is
+    return f"{type(error).__name__}: {str(told)[:MAX_ERROR]}{place}"
 
 
 def _arguments(
@@ -147,8 +152,16 @@ def _event(
         raw=stored.body or b"",
         headers=stored.headers,
         received_at=datetime.fromtimestamp(stored.received_at, UTC),
-        occurred_at=None if stored.occurred_at is None else datetime.fromtimestamp(stored.occurred_at, UTC),
+        occurred_at=_moment(stored.occurred_at),
         attempt=number,
         is_replay=stored.replays > 0,
         idempotency_key=idempotency_key(stored.source, stored.tenant, stored.id, handler.name),
     )
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    """None also for a time that no calendar has: it is the sender's word, and may be in another unit."""
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

@@ -109,7 +109,7 @@ class Retry(Verdict):
 
     def __init__(self, why: str = "", *, after: float | None = None) -> None:
         super().__init__(why)
-        self.after = after
+        self.after = None if after is None else max(0.0, float(after))
 
 
 class Park(Verdict):

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Literal
 
-from .answers import acknowledge, come_back, refuse, reply_with
+from .answers import acknowledge, come_back, refuse
 from .attempt import Context, attempt
 from .endpoint import App, Endpoint
 from .errors import InboxUnavailable, LeaseLost, Rejected
@@ -105,7 +105,8 @@ async def process(lease: Lease, app: App, ports: Ports) -> Close:
             outcome, run = await attempt(handler, lease, context)
             runs[handler.name] = run
             unsaved = [run]
-            reply = reply_with(outcome.value) if handler.reply else reply
+            if handler.reply and reply is None:
+                reply = outcome.value
         close = _conclude(handlers, runs, lease, reply, ports.clock())
         await ports.colour.wait(ports.inbox.settle(lease, unsaved, close))
     return close
@@ -188,7 +189,7 @@ async def _mirror(known: Duplicate, ports: Ports, deadline: float) -> Response |
             await ports.colour.wait(Future[None](), 0.05)
         except TimeoutError:
             state, reply = ports.inbox.state_of(known.seq)
-            if state == "failed":
+            if state is None or state == "failed":
                 break
             if state != "handling":
                 return reply
@@ -215,7 +216,7 @@ def _conclude(
     known = [runs[handler.name] for handler in handlers if handler.name in runs]
     retries = [run for run in known if run.state == "retry"]
     if retries and lease.event.state == "handling":
-        return Close("failed", error=_why(retries[0]))
+        return Close("failed", error=_why(retries[0]), reply=reply)
     if retries or len(known) < len(handlers):
         times = [now if run.run_at is None else run.run_at for run in retries]
         times += [now] * (len(handlers) > len(known))
