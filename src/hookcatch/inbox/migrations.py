@@ -68,11 +68,12 @@ CREATE TABLE hookcatch_run (
 MIGRATIONS: tuple[str, ...] = (FIRST,)
 
 
-def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
+def migrate(connection: sqlite3.Connection, migrations: Sequence[str] | None = None) -> None:
     """Bring the tables to the newest version, all in the transaction that is open.
 
     Raises ConfigurationError when they are newer than this code.
     """
+    migrations = MIGRATIONS if migrations is None else migrations
     connection.execute("CREATE TABLE IF NOT EXISTS hookcatch_schema (version INTEGER NOT NULL)")
     (version,) = connection.execute("SELECT coalesce(max(version), 0) FROM hookcatch_schema").fetchone()
     if version > len(migrations):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Condition
 from typing import Literal, TypeVar
 
+from hookcatch.core.model import MAX_LOST as MAX_LOST
 from hookcatch.core.model import PARKED, TERMINAL, Claim, Duplicates, EventState, NewEvent
 
 T = TypeVar("T")
-
-MAX_LOST = 3
-"""A worker that dies with an event in hand may have been killed by it: after so many deaths it is parked."""
 
 WORKER_LOST = "worker_lost"
 PRUNE_LIMIT = 500
@@ -56,6 +55,16 @@ def lease_is_over(until: float | None, since: float | None, now: float) -> bool:
     if until is None or since is None:
         return True
     return until <= now or until - now > 2 * (until - since)
+
+
+def one_last_chance(chosen: Iterable[T], lost: Callable[[T], int]) -> Iterator[T]:
+    """Leave out all but the first that will be on its last chance; `lost` says how often it will have been lost."""
+    taken = False
+    for one in chosen:
+        is_last = lost(one) == MAX_LOST - 1
+        if not (is_last and taken):
+            yield one
+        taken = taken or is_last
 
 
 def claimed_state(claim: Claim | None) -> EventState:

@@ -51,19 +51,19 @@ class SqliteInbox:
     transactional = True
 
     def __init__(self, path: str | Path, *, clock: Clock, options: SqliteOptions = SqliteOptions()) -> None:
-        self._path = Path(path)
+        self.path = Path(path)
         self._clock = clock
-        self._options = options
+        self.options = options
         self._listeners: tuple[Callable[[], None], ...] = ()
-        self._floor = disk.Floor(self._path.parent, options.disk_floor, timer=time.monotonic)
-        self._ballast = self._path.with_name(f"{self._path.name}-ballast")
-        self._presence = Presence(str(self._path))
+        self.floor = disk.Floor(self.path.parent, options.disk_floor, timer=time.monotonic)
+        self._ballast = self.path.with_name(f"{self.path.name}-ballast")
+        self._presence = Presence(str(self.path))
         self._readers: list[sqlite3.Connection] = []
         self._opening = threading.Lock()
         self._opened = False
         self._inherited: list[sqlite3.Connection | None] = []
         self._writer = Writer(
-            self._connect, WriteLock(str(self._path)), on_due=self._wake, on_full=self._drop_ballast
+            self._connect, WriteLock(str(self.path)), on_due=self._wake, on_full=self._drop_ballast
         )
         _inboxes.add(self)
 
@@ -71,14 +71,17 @@ class SqliteInbox:
         """See `Inbox.open`."""
         with self._opening:
             if not self._opened:
-                sqlite_file.check_place(self._path, self._options)
-                self._migrate()
+                sqlite_file.check_place(self.path, self.options)
+                try:
+                    self._migrate()
+                    self._announce()
+                except (sqlite3.Error, OSError) as error:
+                    raise ConfigurationError(f"the inbox cannot be opened at {self.path}: {error}") from error
                 self._take_ballast()
-                self._announce()
                 self._opened = True
 
     def _migrate(self) -> None:
-        lock = WriteLock(str(self._path))
+        lock = WriteLock(str(self.path))
         try:
             with lock.held():
                 connection = self._connect()
@@ -88,17 +91,15 @@ class SqliteInbox:
                     connection.execute("COMMIT")
                 finally:
                     connection.close()
-        except (sqlite3.Error, OSError) as error:
-            raise ConfigurationError(f"the inbox cannot be opened at {self._path}: {error}") from error
         finally:
             lock.close()
 
     def _announce(self) -> None:
         if sqlite3.sqlite_version_info < sqlite_file.SAFE_WITH_MANY:
-            sqlite_file.warn_of_company(self._presence.others(), self._path)
+            sqlite_file.warn_of_company(self._presence.others(), self.path)
 
     def _connect(self) -> sqlite3.Connection:
-        return sqlite_file.connect(self._path, self._options)
+        return sqlite_file.connect(self.path, self.options)
 
     def close(self) -> None:
         """See `Inbox.close`."""
@@ -126,8 +127,8 @@ class SqliteInbox:
             callback()
 
     def _take_ballast(self) -> None:
-        if self._options.ballast and self._floor.why_not() is None:
-            disk.take_ballast(self._ballast, self._options.ballast)
+        if self.options.ballast and self.floor.why_not() is None:
+            disk.take_ballast(self._ballast, self.options.ballast)
 
     def _drop_ballast(self) -> None:
         disk.drop_ballast(self._ballast)
@@ -140,7 +141,7 @@ class SqliteInbox:
         duplicates: Duplicates = Duplicates(),
     ) -> Future[tuple[Accepted | Duplicate, ...]]:
         """See `Inbox.accept`. Fails with InboxUnavailable below the disk's floor."""
-        why_not = self._floor.why_not()
+        why_not = self.floor.why_not()
         if why_not is not None:
             return failed(InboxUnavailable(why_not, retry_after=30.0))
         ready = [(event, rows.new_event(event)) for event in events]
@@ -172,7 +173,7 @@ class SqliteInbox:
 
     def transaction(self, lease: Lease, run: Run) -> Transaction:
         """See `Inbox.transaction`: a `sqlite3.Connection` on the inbox's own file."""
-        return SqliteTransaction(self._connect, WriteLock(str(self._path)), lease, run)
+        return SqliteTransaction(self._connect, WriteLock(str(self.path)), lease, run)
 
     def find(self, query: Query) -> Sequence[StoredEvent]:
         """See `Inbox.find`."""

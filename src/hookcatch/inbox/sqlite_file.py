@@ -104,6 +104,8 @@ def _settings(options: SqliteOptions) -> list[tuple[str, str, Any]]:
         ("foreign_keys", "ON", 1),
         ("trusted_schema", "OFF", 0),
         ("mmap_size", "0", 0),
+        # Zero what is deleted where that costs no further write: pruning a full disk must not need room.
+        ("secure_delete", "FAST", 2),
         ("wal_autocheckpoint", str(options.checkpoint), options.checkpoint),
     ]
     if sys.platform == "darwin":  # its fsync does not reach the disk

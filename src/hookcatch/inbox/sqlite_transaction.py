@@ -113,7 +113,7 @@ class SqliteTransaction:
         return self._connection
 
     def _authorize(self, action: int, first: str | None, second: str | None, *_: Any) -> int:
-        setting = action == sqlite3.SQLITE_PRAGMA and first not in _READING_PRAGMAS
+        setting = action == sqlite3.SQLITE_PRAGMA and second is not None and first not in _READING_PRAGMAS
         if setting or action in _ENDING:
             self._refused = "PRAGMA " + (first or "") if setting else first or "ATTACH"
             return sqlite3.SQLITE_DENY

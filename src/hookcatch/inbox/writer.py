@@ -232,7 +232,7 @@ def close_quietly(connection: sqlite3.Connection) -> None:
 
 def explained(error: Exception) -> Exception:
     """The store's own errors as InboxUnavailable; any other as it is."""
-    if isinstance(error, OSError) or _is_broken(error) or _is_full(error):
+    if not isinstance(error, InboxUnavailable) and (_is_broken(error) or _is_full(error)):
         unavailable = InboxUnavailable(f"the inbox cannot be written or read: {error}")
         unavailable.__cause__ = error
         return unavailable
