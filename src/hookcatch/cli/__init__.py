@@ -9,10 +9,7 @@ import click
 
 from hookcatch.core.errors import HookcatchError
 
-from .events import events
-from .run import run
-from .send import send
-from .worker import worker
+from . import events, run, send, worker
 
 
 class Commands(click.Group):
@@ -52,5 +49,5 @@ def _place(why: HookcatchError) -> str:
 
 _OURS = Path(__file__).parents[1]
 
-for _command in (run, worker, send, events):
+for _command in (run.run, worker.worker, send.send, events.events):
     main.add_command(_command)

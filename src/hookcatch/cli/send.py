@@ -44,7 +44,13 @@ class Sending:
 @click.argument("type")
 @click.argument("data")
 @click.option("--id", help="The event's id; default a new one each time. Send twice to see it dropped.")
-@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where APP is served.")
+@click.option(
+    "--url",
+    default="http://127.0.0.1:8000",
+    show_default=True,
+    envvar="HOOKCATCH_URL",
+    help="Where APP is served; $HOOKCATCH_URL.",
+)
 @click.option("--count", default=1, type=click.IntRange(1), help="How many times.")
 @click.option(
     "--key", help="The private key to sign with, or its file, where SOURCE knows the public one only."

@@ -58,7 +58,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as why:
-        raise ConfigurationError(f"cannot listen at {host} port {port}: {why.strerror or why}") from None
+        reason = str(why.strerror or why).partition(" (")[0]  # socket repeats the address there
+        raise ConfigurationError(f"cannot listen at {host} port {port}: {reason}") from None
 
 
 def announce(hooks: Hookcatch, listener: socket.socket) -> None:

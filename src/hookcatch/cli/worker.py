@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hookcatch.core.errors import ConfigurationError
+from hookcatch.worker import DRAIN, Worker
 
 from .leave import LEVELS, STOP_SIGNALS, killed, leave_now, leave_soon, speak
 from .load import AppCommand, app_argument
@@ -17,7 +19,8 @@ from .load import AppCommand, app_argument
 if TYPE_CHECKING:
     from hookcatch.app import Hookcatch
     from hookcatch.runtime import Runtime
-    from hookcatch.worker import Worker
+
+logger = logging.getLogger("hookcatch")
 
 
 @click.command(cls=AppCommand)
@@ -57,7 +60,13 @@ def worker(hooks: Hookcatch, concurrency: int | None, until_idle: bool, log_leve
 async def _work(runtime: Runtime, *, until_idle: bool) -> None:
     working = runtime.worker(asyncio.get_running_loop())
     _stop_on_signals(working)
+    logger.info("working on up to %d events at a time", working.concurrency)
     await working.run(until_idle=until_idle, wait_for_retries=False)
+
+
+def _stop(working: Worker) -> None:
+    logger.info("stopping: what runs gets %.0f s to end", DRAIN)
+    working.stop()
 
 
 def _stop_on_signals(working: Worker) -> None:
@@ -68,7 +77,7 @@ def _stop_on_signals(working: Worker) -> None:
         if stopping:
             leave_now(killed(number))
         stopping = True
-        working.loop.call_soon_threadsafe(working.stop)
+        working.loop.call_soon_threadsafe(_stop, working)
 
     for one in STOP_SIGNALS:
         signal.signal(one, stop)
