@@ -114,9 +114,9 @@ def _arguments(
             arguments[slot.name] = event
         elif slot.kind == "transaction":
             arguments[slot.name] = transaction
-        elif slot.path is None:
+        elif slot.path is None or slot.wanted is None:
             arguments[slot.name] = event.data
-        elif slot.wanted is not None:
+        else:
             arguments[slot.name] = validate(slot.wanted, payload, slot.path)
     return arguments
 
