@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from .endpoint import Endpoint
 from .errors import Rejected
 from .wire import Request
@@ -23,7 +25,7 @@ def admit(request: Request, endpoint: Endpoint) -> int | None:
     if request.method != "POST":
         raise Rejected("method_not_allowed", request.method)
     headers = request.headers
-    if len(headers) > MAX_HEADERS or sum(len(n) + len(v) for n, v in headers) > MAX_HEADER_BYTES:
+    if len(headers) > MAX_HEADERS or sum(map(len, chain.from_iterable(headers))) > MAX_HEADER_BYTES:
         raise Rejected("headers_too_large")
     encoding = request.header(b"content-encoding")
     if encoding is not None and encoding.strip().lower() not in (b"", b"identity"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +14,7 @@ from .wire import TEXT, Response
 JSON = ((b"content-type", b"application/json"),)
 
 
+@cache
 def acknowledge(status: int) -> Response:
     """The event is safe: the sender may forget it."""
     return Response(status, b"" if status == HTTPStatus.NO_CONTENT else b"ok\n")

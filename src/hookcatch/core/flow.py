@@ -140,15 +140,20 @@ def _refuse_invalid(handler: Handler, payload: object, data_path: str) -> None:
 
 
 def _refuse_what_the_policy_refuses(answers: Sequence[Accepted | Duplicate], endpoint: Endpoint) -> None:
-    known = [answer for answer in answers if isinstance(answer, Duplicate)]
-    if endpoint.policy.on_conflict == "reject" and any(answer.conflict for answer in known):
-        raise Rejected("conflicting_body", "this id was received before, with another body")
-    if any(answer.replayed_content for answer in known):
-        raise Rejected("replayed_content", "this signed content was received before, under another id")
+    for answer in answers:
+        if isinstance(answer, Accepted):
+            continue
+        if answer.conflict and endpoint.policy.on_conflict == "reject":
+            raise Rejected("conflicting_body", "this id was received before, with another body")
+        if answer.replayed_content:
+            raise Rejected("replayed_content", "this signed content was received before, under another id")
 
 
 def _stored(answers: Sequence[Accepted | Duplicate]) -> str:
-    return "stored" if any(isinstance(answer, Accepted) for answer in answers) or not answers else "duplicate"
+    for answer in answers:
+        if isinstance(answer, Accepted):
+            return "stored"
+    return "duplicate" if answers else "stored"
 
 
 async def _after_handlers(

@@ -56,5 +56,9 @@ def duplicates(policy: Policy, now: float) -> Duplicates:
 
 
 def _kept(request: Request, names: tuple[bytes, ...]) -> dict[str, str]:
-    found = {name: request.header(name) for name in names}
-    return {name.decode(): value.decode("latin-1") for name, value in found.items() if value is not None}
+    kept = {}
+    for name in names:
+        value = request.header(name)
+        if value is not None:
+            kept[name.decode()] = value.decode("latin-1")
+    return kept
