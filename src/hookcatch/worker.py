@@ -89,6 +89,7 @@ class Worker:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: bool = False
+    _trial: asyncio.Task[None] | None = None
 
     async def run(self, *, until_idle: bool = False, wait_for_retries: bool = True) -> None:
         """Work until `stop`; with `until_idle` until nothing waits any more, not even a retry, or without
@@ -133,6 +134,8 @@ class Worker:
     def _start(self, lease: Lease, answer: Future[Close]) -> None:
         task = self.loop.create_task(self._work(lease, answer))
         self._tasks.add(task)
+        if lease.is_last_chance:
+            self._trial = task
         task.add_done_callback(self._ended)
 
     async def _work(self, lease: Lease, answer: Future[Close]) -> None:
@@ -154,9 +157,12 @@ class Worker:
             self.loop.call_soon_threadsafe(self._wake.set)
 
     async def _take(self) -> bool:
-        """Lease as much as there are hands for; whether there was any."""
+        """Lease as much as there are hands for; whether there was any.
+
+        Nothing is taken while an event on its last chance is in work, so that two of these never share a fate.
+        """
         free = self.concurrency - len(self._tasks)
-        if free <= 0:
+        if free <= 0 or self._trial is not None:
             return True
         now = self.ports.clock()
         try:
@@ -174,6 +180,8 @@ class Worker:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        if task is self._trial:
+            self._trial = None
         self._wake.set()
 
     async def _pause(self) -> None:

@@ -32,6 +32,9 @@ EventState = Literal[
 PARKED: frozenset[EventState] = frozenset({"invalid", "dead"})
 TERMINAL: frozenset[EventState] = PARKED.union({"succeeded", "ignored", "discarded"})
 
+MAX_LOST = 3
+"""A worker that dies with an event in hand may have been killed by it: after so many deaths it is parked."""
+
 RunState = Literal["retry", "succeeded", "filtered", "invalid", "dead", "discarded"]
 
 
@@ -138,6 +141,11 @@ class Lease:
     until: float
     event: StoredEvent
     runs: Mapping[str, Run] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def is_last_chance(self) -> bool:
+        """Whether the event is parked if this worker is lost as well."""
+        return self.event.lost >= MAX_LOST - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,8 @@ class Inbox(Protocol):
         (`running`, past its lease, or leased absurdly far ahead because a clock was set back), earliest
         first. Each becomes `running` until `until` under a token made from `token`, its `attempt` grows in
         the same commit, and `lost` too if its worker was. An event lost for the third time is not
-        leased but becomes `dead` with error `worker_lost`.
+        leased but becomes `dead` with error `worker_lost`. Of events on their last chance before that one a
+        call is leased: which of those that were lost together killed its worker shows when they are apart.
         """
         ...
 

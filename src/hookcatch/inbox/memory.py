@@ -153,11 +153,13 @@ class MemoryInbox:
         due: list[tuple[float, int]] = []
         while len(due) < limit and (head := self._next_waiting()) is not None and head[0] <= now:
             due.append(heapq.heappop(self._due))
-        chosen = sorted(lost + due)
-        for entry in chosen[limit:]:
-            if self._rows[entry[1]].state == "pending":
+        ready = [self._rows[seq] for _, seq in sorted(lost + due)[:limit]]
+        chosen = list(rules.one_last_chance(ready, _lost_by_then))
+        taken = {row.seq for row in chosen}
+        for entry in due:
+            if entry[1] not in taken:
                 heapq.heappush(self._due, entry)
-        return [self._rows[seq] for _, seq in chosen[:limit]]
+        return chosen
 
     def _lost(self, now: float) -> list[Row]:
         running = [row for row in self._leased.values() if row.state == "running"]
@@ -334,3 +336,7 @@ class MemoryInbox:
     def _wake(self) -> None:
         for callback in self._listeners:
             callback()
+
+
+def _lost_by_then(row: Row) -> int:
+    return row.lost + (row.state == "running")

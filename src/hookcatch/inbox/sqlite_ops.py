@@ -212,8 +212,8 @@ def lease(
     lost = connection.execute(LOST, (now, limit)).fetchall()
     lost += connection.execute(ASTRAY, (now, limit)).fetchall()
     due = connection.execute(DUE, (now, limit)).fetchall()
-    ready = sorted(lost + due, key=lambda row: (row[-2], row[0]))
-    chosen = list(rules.one_last_chance(ready, lambda row: _lost(rows.stored_event(row, None))))[:limit]
+    ready = sorted(lost + due, key=lambda row: (row[-2], row[0]))[:limit]
+    chosen = list(rules.one_last_chance(ready, lambda row: row[12] + (row[5] == "running")))
     taken = [_take(connection, row, token, now, until) for row in chosen]
     return tuple([lease for lease in taken if lease is not None])
 
@@ -222,7 +222,7 @@ def _take(
     connection: sqlite3.Connection, row: tuple[Any, ...], token: str, now: float, until: float
 ) -> Lease | None:
     event = rows.stored_event(row, row[-1])
-    lost = _lost(event)
+    lost = event.lost + (event.state == "running")
     if lost >= rules.MAX_LOST and lost > event.lost:
         connection.execute(PARK, (lost, now, event.seq))
         return None
@@ -231,11 +231,6 @@ def _take(
     connection.execute(HOLD, (own, until, now, attempt, lost, event.seq))
     held = rows.stored_event((*row[:5], "running", *row[6:10], None, attempt, lost, *row[13:19]), row[-1])
     return Lease(own, until, held, _runs(connection, event.seq))
-
-
-def _lost(event: StoredEvent) -> int:
-    """How often it will have been lost once it is taken."""
-    return event.lost + (event.state == "running")
 
 
 def heartbeat(

@@ -420,6 +420,32 @@ def test_an_event_whose_worker_is_lost_a_third_time_is_dead(inbox, event, clock)
     assert inbox.next_due() is None
 
 
+def test_of_events_lost_together_one_at_a_time_gets_its_last_chance(inbox, event):
+    for n in range(3):
+        accept(inbox, event(f"evt_{n}"))
+    accept(inbox, event("later", received_at=2500.0))
+    assert len(lease(inbox, 1000.0)) == 3
+    assert [held.is_last_chance for held in lease(inbox, 2000.0)] == [False] * 3
+    assert [(held.event.id, held.is_last_chance) for held in lease(inbox, 3000.0)] == [
+        ("evt_0", True),
+        ("later", False),
+    ]
+    assert [held.event.id for held in lease(inbox, 3000.0)] == ["evt_1"]
+
+
+def test_a_last_chance_that_was_given_back_is_given_alone_again(inbox, event, clock):
+    for n in range(2):
+        accept(inbox, event(f"evt_{n}"))
+    lease(inbox, 1000.0)
+    lease(inbox, 2000.0)
+    clock.now = 3000.0
+    given_back = [*lease(inbox, 3000.0), *lease(inbox, 3000.0)]
+    assert len(given_back) == 2
+    inbox.release(given_back).result()
+    assert [held.event.id for held in lease(inbox, 3001.0)] == ["evt_0"]
+    assert [held.event.id for held in lease(inbox, 3001.0)] == ["evt_1"]
+
+
 def test_a_worker_that_survives_clears_the_count_of_the_lost(inbox, event, clock):
     accept(inbox, event())
     for now in (1000.0, 2000.0):

@@ -176,8 +176,13 @@ class InboxMachine(RuleBasedStateMachine):
         ]
         expected = []
         token = self.token()
+        last_chances = 0
         for _, seq in sorted(due + lost)[:limit]:
             one = self.model[seq]
+            is_last = one.lost + (one.state == "running") == 2
+            last_chances += is_last
+            if is_last and last_chances > 1:
+                continue
             if one.state == "running":
                 one.lost += 1
             if one.state == "running" and one.lost >= 3:
