@@ -1,0 +1,131 @@
+"""Receivers and workers as real processes, in process groups of their own, to be stopped or killed whole."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .options import Options
+
+ROOT = Path(__file__).parent.parent
+
+
+def command(server: str, port: int, processes: int = 4) -> list[str]:
+    """The command line of a server."""
+    uvicorn = [
+        "uvicorn",
+        "lab.receiver:hooks",
+        "--port",
+        str(port),
+        "--log-level",
+        "warning",
+        "--no-access-log",
+    ]
+    gunicorn = ["gunicorn", "lab.receiver:wsgi", "-b", f"127.0.0.1:{port}", "--log-level", "warning"]
+    known = {
+        "uvicorn": [*uvicorn, "--timeout-graceful-shutdown", "10"],
+        "gunicorn": [*gunicorn, "-w", str(processes), "-k", "gthread", "--threads", "8"],
+        "run": ["run", "lab.receiver:hooks", "--port", str(port), "--log-level", "warning"],
+        "worker": ["worker", "lab.receiver:hooks", "--log-level", "info"],
+    }
+    if server in ("run", "worker"):
+        return [sys.executable, "-c", "from hookcatch.cli import main; main()", *known[server]]
+    return [sys.executable, "-m", *known[server]]
+
+
+def free_port() -> int:
+    """A port that nobody listens at, below those that the system gives to clients: a client that knocks at one of
+    these while nobody listens can end up connected to itself."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+@dataclass
+class Process:
+    """A process under test; `log` gets what it prints."""
+
+    argv: Sequence[str]
+    environ: dict[str, str]
+    log: Path
+    port: int = 0
+    _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Start it, and do not wait for it."""
+        with self.log.open("ab") as log:
+            self._child = subprocess.Popen(
+                self.argv, env=self.environ, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+            )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._child is not None
+        return self._child.pid
+
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return self._child is not None and self._child.poll() is None
+
+    def signal_all(self, number: int) -> None:
+        """Send a signal to it and all its children."""
+        os.killpg(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL, to all of it."""
+        if self._child is None:
+            return
+        with suppress(ProcessLookupError):
+            self.signal_all(signal.SIGKILL)
+        self._child.wait()
+        self._child = None
+
+    async def stop(self, patience: float = 40.0) -> float:
+        """SIGTERM, to the main process alone; answers the seconds until it was gone."""
+        assert self._child is not None
+        started = time.monotonic()
+        self._child.terminate()
+        await until(lambda: not self.is_alive(), patience, f"{self.log.stem} does not end: {self.log}")
+        return time.monotonic() - started
+
+    async def ready(self, patience: float = 20.0) -> None:
+        """Wait until it accepts connections."""
+        await until(self._answers, patience, f"{self.log.stem} does not listen; see {self.log}")
+
+    def _answers(self) -> bool:
+        if not self.is_alive():
+            raise RuntimeError(f"{self.log.stem} ended at once:\n{self.log.read_text()[-2000:]}")
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=0.2).close()
+        except OSError:
+            return False
+        return True
+
+
+def server(name: str, options: Options, directory: Path, port: int = 0, processes: int = 4) -> Process:
+    """A server of lab.receiver, not yet started."""
+    port = port or free_port()
+    log = directory / f"{name}-{port}.log"
+    return Process(command(name, port, processes), options.environ(), log, port)
+
+
+async def until(holds: Callable[[], bool], patience: float, what: str) -> None:
+    """Wait until it holds. TimeoutError, saying what, if it does not in `patience` seconds."""
+    end = time.monotonic() + patience
+    while not holds():
+        if time.monotonic() > end:
+            raise TimeoutError(what)
+        await asyncio.sleep(0.02)

@@ -1,0 +1,64 @@
+"""The app under test: it takes orders, and notes down each effect it had.
+
+`uvicorn lab.receiver:hooks`, `gunicorn lab.receiver:wsgi`, `hookcatch worker lab.receiver:hooks`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from typing import Any
+
+from hookcatch import Event, Hookcatch, Transaction
+from hookcatch.core.retry import Backoff
+from hookcatch.inbox import open_inbox
+
+from . import ledger
+from .broken import broken
+from .options import SECRET, Options, from_environ
+
+
+def build(options: Options) -> Hookcatch:
+    """The app, whole or broken on purpose."""
+    inbox = broken(options.broken, open_inbox(options.inbox_url, clock=time.time))
+    hooks = Hookcatch(inbox, concurrency=options.concurrency, worker=options.worker, lease=options.lease)
+    source: Any = hooks.source(
+        "shop", provider="standard_webhooks", secret=SECRET, ack=options.ack, ack_deadline=5.0
+    )
+    retry = Backoff(base=0.2, cap=1.0)
+    if options.tx:
+
+        @source.on("order.paid", name="book", backoff=retry)
+        async def book(event: Event, tx: Transaction) -> None:
+            await before(event, options)
+            async with tx as db:
+                db.execute(ledger.INSERT, (event.id, event.attempt, os.getpid()))
+            await asyncio.sleep(options.after)
+
+    else:
+
+        @source.on("order.paid", name="note", backoff=retry)
+        def note(event: Event) -> None:
+            time.sleep(options.before)
+            ledger.append(options.ledger, event.id, event.attempt)
+            time.sleep(options.after)
+
+    return hooks
+
+
+async def before(event: Event, options: Options) -> None:
+    """The work before the effect; a poisonous order kills its worker."""
+    if event.data.get("poison"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    await asyncio.sleep(options.before)
+
+
+def __getattr__(name: str) -> Any:
+    """Servers ask for the one they serve; it is built then, and checked for that kind of server."""
+    if name not in ("hooks", "wsgi"):
+        raise AttributeError(name)
+    hooks = globals().setdefault("_hooks", None) or build(from_environ())
+    globals()["_hooks"] = hooks
+    return hooks.wsgi if name == "wsgi" else hooks
