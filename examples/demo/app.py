@@ -14,7 +14,7 @@ from hookcatch import Backoff, Event, Hookcatch, Transaction
 PLACE = Path(os.environ["DEMO_DIR"])
 
 # The lease is short only so that nobody has to wait a minute for the demo to get over its SIGKILL.
-hooks = Hookcatch(f"sqlite:///{PLACE / 'inbox.db'}", public_url=PUBLIC_URL, lease=3.0)
+hooks = Hookcatch(f"sqlite:///{PLACE / 'inbox.db'}", public_url=PUBLIC_URL, lease=5.0)
 for name, secret in SECRETS.items():
     hooks.source(name, secret=secret)
 

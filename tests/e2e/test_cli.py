@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -172,3 +175,33 @@ def test_an_app_without_sources_is_served_and_says_so(project):
 def test_the_inbox_is_for_its_owner_only(project):
     project.serve()
     assert stat.S_IMODE((project.place / "inbox.db").stat().st_mode) == 0o600
+
+
+def test_serving_without_the_server_says_what_to_install(project):
+    without = "import sys; sys.modules['uvicorn'] = None; from hookcatch.cli import main; main(['run', 'app:hooks'])"
+    result = subprocess.run(
+        [sys.executable, "-c", without],
+        cwd=project.place,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr == "Error: uvicorn is needed here: pip install 'hookcatch[server]'\n"
+
+
+def test_a_handler_that_needs_a_transaction_gets_one_from_the_command_line_too(project):
+    app = project.place / "app.py"
+    app.write_text(
+        app.read_text()
+        + "\nfrom hookcatch import Transaction\n@hooks.on('order.booked')\ndef book(event: Event, tx: Transaction) -> None:\n"
+        + "    with tx as db:\n        db.execute('CREATE TABLE booked (id TEXT)')\n"
+        + "        db.execute('INSERT INTO booked VALUES (?)', (event.id,))\n"
+    )
+    project.serve("--no-worker")
+    send(project, "order.booked", "{}", "--id", "evt_1")
+    assert project.call("worker", "app:hooks", "--until-idle").returncode == 0
+    database = sqlite3.connect(project.place / "inbox.db")
+    assert database.execute("SELECT id FROM booked").fetchall() == [("evt_1",)]
+    database.close()

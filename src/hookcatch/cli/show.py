@@ -18,8 +18,11 @@ from hookcatch.core.model import Run, StoredEvent
 from hookcatch.core.parse import parse
 from hookcatch.observe.logs import escape
 
-WIDE = 160
-"""Columns of a table that goes to a file or a pipe."""
+WIDE = 1000
+"""Columns for a table that goes to a file or a pipe: nothing is cut off."""
+
+ROOM_FOR_NOTES = 100
+"""Columns from which on there is room to say why."""
 
 LINE = 100_000
 
@@ -72,13 +75,15 @@ def print_table(events: Iterable[StoredEvent]) -> None:
         from rich.text import Text
     except ImportError:
         raise MissingExtra("rich", "cli") from None
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("#", "source", "type", "id", "state", "tries", "received", "note"):
-        # what a person copies from here is never cut off in the middle
-        table.add_column(title, overflow="fold" if title == "id" else "ellipsis", no_wrap=title in _NARROW)
-    for event in events:
-        table.add_row(*(Text(escape(cell), style=_STYLES.get(cell, "")) for cell in _cells(event)))
     wide = shutil.get_terminal_size((WIDE, 24)).columns if sys.stdout.isatty() else WIDE
+    titles = _TITLES if wide >= ROOM_FOR_NOTES else _TITLES[:-1]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        table.add_column(title, no_wrap=title in _WHOLE)
+    for event in events:
+        cells = zip(_cells(event), _styles(event), strict=True)
+        row = [Text(escape(cell), style, no_wrap=True, overflow="ellipsis") for cell, style in cells]
+        table.add_row(*row[: len(titles)])
     Console(width=wide).print(table)
 
 
@@ -131,24 +136,29 @@ def _payload(event: StoredEvent) -> Any:
 
 
 def _cells(event: StoredEvent) -> tuple[str, ...]:
-    note = f"due {moment(event.run_at)}" if event.state == "pending" and event.attempt else ""
-    note = " ".join(filter(None, [event.error, note]))
-    received = (moment(event.received_at) or "").partition(".")[0].replace("T", " ")
+    due = f"due {_short(event.run_at)}" if event.state == "pending" and event.attempt else ""
+    note = ", ".join(filter(None, [due, event.error]))
+    tries = str(event.attempt)
     return (
-        str(event.seq),
-        event.source,
-        event.type,
-        event.id,
-        event.state,
-        str(event.attempt),
-        received,
-        note,
-    )
+        str(event.seq), event.source, event.type, event.id, event.state, tries, _short(event.received_at), note
+    )  # fmt: skip
+
+
+def _styles(event: StoredEvent) -> tuple[str, ...]:
+    return tuple(_COLOURS.get(event.state, "") if title == "state" else "" for title in _TITLES)
+
+
+def _short(seconds: float | None) -> str:
+    """`2026-11-21 08:00:00`."""
+    return (moment(seconds) or "").partition(".")[0].replace("T", " ")
 
 
 def _plain(key: str, value: Any) -> Any:
     return moment(value) if key in _TIMES else value
 
 
-_NARROW = frozenset({"#", "state", "tries", "received"})
-_STYLES = {"succeeded": "green", "dead": "red", "invalid": "red", "failed": "red", "pending": "yellow"}
+_TITLES = ("#", "source", "type", "id", "state", "tries", "received", "note")
+_WHOLE = frozenset({"#", "state", "tries", "received"})
+"""Columns that a narrow terminal does not make narrower."""
+
+_COLOURS = {"succeeded": "green", "dead": "red", "invalid": "red", "failed": "red", "pending": "yellow"}
