@@ -52,8 +52,7 @@ def meet(known: Known, event: NewEvent, duplicates: Duplicates) -> Meeting:
 def lease_is_over(until: float | None, since: float | None, now: float) -> bool:
     """Whether a lease ran out, or lies more than two of its own lengths ahead: then the clock was set back
     after it was given, and to wait for it could take years (SEMANTICS 7)."""
-    if until is None or since is None:
-        return True
+    until, since = until or 0.0, since or 0.0
     return until <= now or until - now > 2 * (until - since)
 
 
@@ -67,10 +66,8 @@ def one_last_chance(chosen: Iterable[T], lost: Callable[[T], int]) -> Iterator[T
         taken = taken or is_last
 
 
-def claimed_state(claim: Claim | None) -> EventState:
-    """The state in which an accepted event starts."""
-    if claim is None:
-        return "pending"
+def claimed_state(claim: Claim) -> EventState:
+    """The state in which a claimed event starts."""
     return "running" if claim.rescue else "handling"
 
 

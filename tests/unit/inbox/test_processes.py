@@ -102,6 +102,23 @@ def test_a_child_inherits_no_handle_on_the_file(inbox, file):
     in_child(child)
 
 
+def test_the_childs_side_of_a_fork_starts_with_an_empty_queue_and_no_connection(inbox):
+    """The same hooks without a fork, so that what they do can be looked at."""
+    inbox.accept([event("before")]).result()
+    inbox.get(1)
+    thread, queue = inbox._writer._thread, inbox._writer._queue
+    sqlite._before_fork()
+    assert inbox._writer._connection is None
+    assert inbox._readers == []
+    sqlite._after_fork_in_child()
+    assert inbox._writer._thread is None
+    assert inbox._writer._queue is not queue
+    assert isinstance(inbox.accept([event("after")]).result()[0], Accepted)
+    assert inbox._writer._thread is not thread
+    queue.put(None)
+    thread.join()
+
+
 def test_a_fork_inside_a_transaction_only_discards_what_it_inherits(inbox, monkeypatch):
     monkeypatch.setattr("hookcatch.inbox.writer._FORK_PATIENCE", 0.05)
     inbox.accept([event("a")]).result()

@@ -86,6 +86,12 @@ def test_the_mark_outlives_the_worker_that_made_it(inbox, lease):
     assert runs(inbox) == [DONE]
 
 
+def test_leaving_what_was_never_entered_does_nothing(inbox, lease):
+    tx = inbox.transaction(lease, DONE)
+    tx.__exit__(None, None, None)
+    assert not tx.committed
+
+
 def test_it_can_be_opened_once(inbox, lease):
     tx = inbox.transaction(lease, DONE)
     with tx, pytest.raises(ConfigurationError, match="opened before"), tx:
