@@ -159,7 +159,7 @@ class Hookcatch(Router):
 
     def match(self, path: str) -> Endpoint | None:
         """The endpoint that is served at a path below the mount, with or without a slash at its end."""
-        return self._paths.get(path) or self._paths.get(path.rstrip("/"))
+        return self._paths.get(path) or self._paths.get(path.rstrip("/") or "/")
 
     def build(self, *, blocking: bool = False) -> App:
         """Check everything and freeze it; done at the first use, `blocking` where no event loop runs the

@@ -54,7 +54,7 @@ class WebhookMiddleware:
     def __init__(self, app: ASGIApp, hooks: Hooks, prefix: str = "") -> None:
         self.app = app
         self.hooks = hooks
-        self.prefix: str = prefix.rstrip("/")
+        self.prefix: str = ("/" + prefix.strip("/")).rstrip("/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -71,9 +71,8 @@ async def take(hooks: Hooks, endpoint: Endpoint, scope: Scope, receive_: Receive
     """Answer one request to a webhook's path."""
     runtime = hooks.runtime()
     ports = runtime.in_loop()
-    if runtime.requests >= runtime.settings.max_requests:
+    if not runtime.enter():
         return await _send(send, come_back())
-    runtime.requests += 1
     try:
         head = _head(scope, endpoint)
         promised = admit(head, endpoint)
@@ -85,7 +84,7 @@ async def take(hooks: Hooks, endpoint: Endpoint, scope: Scope, receive_: Receive
     except ClientGone:
         return None
     finally:
-        runtime.requests -= 1
+        runtime.leave()
     await _send(send, response)
     return None
 

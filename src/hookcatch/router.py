@@ -85,7 +85,11 @@ class Router:
         The function says by annotation what it wants: a model (the event's data, validated), `Event` or
         `Event[Model]`, `Annotated[Model, At("path")]` for another part of the payload, `Transaction`.
         """
+        if callable(types):
+            raise ConfigurationError('say for which events: @hooks.on("order.created")')
         wanted = (types,) if isinstance(types, str) else tuple(types)
+        if not wanted:
+            raise ConfigurationError('no event types are given; "*" stands for all')
         return self._register(wanted, source, options)
 
     def fallback(self, *, source: str | None = None, **options: Unpack[HandlerOptions]) -> Callable[[F], F]:
@@ -101,6 +105,13 @@ class Router:
     def _register(
         self, types: tuple[str, ...], source: str | None, options: HandlerOptions, *, fallback: bool = False
     ) -> Callable[[F], F]:
+        unknown = options.keys() - HandlerOptions.__annotations__.keys()
+        if unknown:
+            raise ConfigurationError(
+                f"a handler has no option {', '.join(sorted(unknown))}, "
+                f"only {', '.join(HandlerOptions.__annotations__)}"
+            )
+
         def register(function: F) -> F:
             self._check_open()
             self._registered.append(Registered(function, types, source, options, fallback))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import functools
+import logging
 import os
 import random
 import secrets
@@ -24,6 +25,8 @@ from .core.flow import process
 from .core.model import Close, Lease
 from .core.ports import LEASE, Clock, Inbox, Observer, Ports, Retention
 from .worker import Heart, Worker
+
+logger: logging.Logger = logging.getLogger("hookcatch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ class Runtime:
         self.app = app
         self.inbox = inbox
         self.settings = settings
-        self.requests = 0
+        self._requests = 0
+        self._counting = threading.Lock()
         self._pid = os.getpid()
         self._closed = False
         inbox.open()
@@ -86,6 +90,7 @@ class Runtime:
         self._starting = threading.Lock()
         self._thread: LoopThread | None = None
         self._worker: Worker | None = None
+        self._colour: Asyncio | None = None
         self._running: Future[None] | asyncio.Task[None] | None = None
         atexit.register(self.close)
 
@@ -93,6 +98,19 @@ class Runtime:
     def alive(self) -> bool:
         """Whether it still serves this process: not after `close`, and not in a fork's child."""
         return self._pid == os.getpid() and not self._closed
+
+    def enter(self) -> bool:
+        """Count a request in; False if there are too many already."""
+        with self._counting:
+            if self._requests >= self.settings.max_requests:
+                return False
+            self._requests += 1
+            return True
+
+    def leave(self) -> None:
+        """Count a request out."""
+        with self._counting:
+            self._requests -= 1
 
     def blocking(self) -> Ports:
         """The ports of a thread; the worker runs in a loop in a thread of its own."""
@@ -102,6 +120,7 @@ class Runtime:
                 worker = self.worker(self._thread.loop)
                 if self.settings.worker:
                     self._running = asyncio.run_coroutine_threadsafe(worker.run(), self._thread.loop)
+                    self._running.add_done_callback(_tell_if_failed)
         return self._base
 
     def in_loop(self) -> Ports:
@@ -112,11 +131,12 @@ class Runtime:
         worker = self.worker(loop)
         if self.settings.worker:
             self._running = loop.create_task(worker.run())
+            self._running.add_done_callback(_tell_if_failed)
         return worker.ports
 
     def worker(self, loop: asyncio.AbstractEventLoop) -> Worker:
         """A worker in this loop, not yet running."""
-        colour = Asyncio(loop, self.settings.concurrency)
+        colour = self._colour = Asyncio(loop, self.settings.concurrency)
         worker = Worker(
             app=self.app,
             ports=replace(self._base, colour=colour, work=lambda lease: worker.adopt(lease)),
@@ -132,20 +152,26 @@ class Runtime:
         if self._worker is None:
             return
         self._worker.stop()
-        if isinstance(self._running, asyncio.Task):
-            await self._running
-        else:
+        if self._running is None:
             await self._worker.drain()
+        else:
+            await (
+                self._running
+                if isinstance(self._running, asyncio.Task)
+                else asyncio.wrap_future(self._running)
+            )
 
     def close(self) -> None:
         """Drain the worker of a thread, finish what is queued, let go of the inbox."""
-        if self._closed:
+        if not self.alive:  # of a fork's child the threads and the files are the parent's
             return
         self._closed = True
         atexit.unregister(self.close)
         if self._thread is not None:
             asyncio.run_coroutine_threadsafe(self.drain(), self._thread.loop).result()
             self._thread.stop()
+        if self._colour is not None:
+            self._colour.close()
         self._heart.stop()
         self.inbox.close()
 
@@ -159,3 +185,8 @@ class Runtime:
         except HookcatchError as why:
             answer.set_exception(why)
         return answer
+
+
+def _tell_if_failed(running: Future[None] | asyncio.Task[None]) -> None:
+    if not running.cancelled() and running.exception() is not None:
+        logger.critical("the worker has stopped; events are kept, but not handled: %r", running.exception())

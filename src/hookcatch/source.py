@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, TypedDict, cast, get_args, get_origin, get_type_hints
 
 from .core.endpoint import Ack, Endpoint, Policy
 from .core.errors import ConfigurationError
@@ -49,6 +49,7 @@ def build_endpoint(
     name: str, known: Provider, secret: Secrets | None, options: SourceOptions, base_url: str
 ) -> Endpoint:
     """A source's endpoint, checked. Raises ConfigurationError with what to change."""
+    _check_options(name, options)
     path = "/" + options.get("path", name).strip("/")
     url = options.get("public_url") or (base_url and base_url + path)
     if known.url_is_signed and not url:
@@ -79,12 +80,8 @@ def build_endpoint(
 
 def choose_provider(name: str, given: str | Provider | None, *, unsigned: bool) -> Provider:
     """The row for a source. Raises ConfigurationError for one that verifies nothing, unless that is asked for."""
-    if isinstance(given, Provider):
-        return given
-    if unsigned:
-        return row("unsigned")
-    known = row(given or name)
-    if not known.signed:
+    known = given if isinstance(given, Provider) else row("unsigned" if unsigned else given or name)
+    if not known.signed and not unsigned:
         raise ConfigurationError(f"source {name!r} would take events from anybody: say so with unsigned=True")
     return known
 
@@ -92,6 +89,20 @@ def choose_provider(name: str, given: str | Provider | None, *, unsigned: bool) 
 def first_of(secrets: Secrets | None) -> Secret | None:
     """The secret that signs, of those that verify."""
     return None if secrets is None else secrets_of(secrets)[0]
+
+
+def _check_options(name: str, options: SourceOptions) -> None:
+    """What a type checker would have said, to those who use none: a mistyped wish must not go unheard."""
+    for key, value in options.items():
+        if key not in SourceOptions.__annotations__:
+            raise ConfigurationError(
+                f"source {name!r}: there is no option {key!r}, only {', '.join(SourceOptions.__annotations__)}"
+            )
+        hint = _POLICY_TYPES.get(key)
+        if get_origin(hint) is Literal and value not in get_args(hint):
+            raise ConfigurationError(
+                f"source {name!r}: {key} is one of {', '.join(get_args(hint))}, not {value!r}"
+            )
 
 
 def _policy(known: Provider, options: SourceOptions) -> Policy:
@@ -114,4 +125,5 @@ def _policy(known: Provider, options: SourceOptions) -> Policy:
     return replace(policy, **wishes)
 
 
+_POLICY_TYPES = get_type_hints(Policy)
 _POLICY_KEYS = frozenset(Policy.__dataclass_fields__) - {"keep_headers", "bad_signature"}

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from .core.endpoint import App
@@ -154,7 +154,8 @@ class Worker:
 
     def _called(self) -> None:
         if not self._wake.is_set():
-            self.loop.call_soon_threadsafe(self._wake.set)
+            with suppress(RuntimeError):  # the loop is closed; that is no matter of whoever commits
+                self.loop.call_soon_threadsafe(self._wake.set)
 
     async def _take(self) -> bool:
         """Lease as much as there are hands for; whether there was any.

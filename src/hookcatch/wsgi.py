@@ -24,7 +24,7 @@ BLOCK = 64 << 10
 
 def serve(hooks: Hooks, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """The whole WSGI app: webhooks, and 404 for any other path."""
-    endpoint = hooks.match(environ.get("PATH_INFO", ""))
+    endpoint = hooks.match(_path(environ))
     response = refuse(Rejected("not_found")) if endpoint is None else take(hooks, endpoint, environ)
     return _answer(response, start_response)
 
@@ -41,11 +41,11 @@ class WebhookMiddleware:
     def __init__(self, app: WSGIApp, hooks: Hooks, prefix: str = "") -> None:
         self.app = app
         self.hooks = hooks
-        self.prefix: str = prefix.rstrip("/")
+        self.prefix: str = ("/" + prefix.strip("/")).rstrip("/")
         hooks.build(blocking=True)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        path: str = environ.get("PATH_INFO", "")
+        path = _path(environ)
         endpoint = self.hooks.match(path[len(self.prefix) :]) if path.startswith(self.prefix) else None
         if endpoint is None:
             return self.app(environ, start_response)
@@ -56,9 +56,8 @@ def take(hooks: Hooks, endpoint: Endpoint, environ: Environ) -> Response:
     """Answer one request to a webhook's path."""
     runtime = hooks.runtime()
     ports = runtime.blocking()
-    if runtime.requests >= runtime.settings.max_requests:
+    if not runtime.enter():
         return come_back()
-    runtime.requests += 1
     try:
         head = _head(environ, endpoint)
         promised = admit(head, endpoint)
@@ -68,7 +67,13 @@ def take(hooks: Hooks, endpoint: Endpoint, environ: Environ) -> Response:
     except Rejected as why:
         return turn_away(why, endpoint, ports)
     finally:
-        runtime.requests -= 1
+        runtime.leave()
+
+
+def _path(environ: Environ) -> str:
+    """PEP 3333 hands over bytes, one a character."""
+    path: str = environ.get("PATH_INFO", "")
+    return path.encode("latin-1").decode("utf-8", "replace")
 
 
 def _head(environ: Environ, endpoint: Endpoint) -> Request:

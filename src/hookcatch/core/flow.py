@@ -145,7 +145,7 @@ def _refuse_what_the_policy_refuses(answers: Sequence[Accepted | Duplicate], end
             continue
         if answer.conflict and endpoint.policy.on_conflict == "reject":
             raise Rejected("conflicting_body", "this id was received before, with another body")
-        if answer.replayed_content:
+        if answer.replayed_content and endpoint.policy.on_replayed_content == "reject":
             raise Rejected("replayed_content", "this signed content was received before, under another id")
 
 

@@ -280,6 +280,12 @@ def test_known_content_under_a_new_unsigned_id_is_kept_and_flagged(world: World)
     assert [world.event(one).replayed_content for one in ("a", "b")] == [False, True]
 
 
+def test_a_retry_of_what_was_flagged_is_a_duplicate_like_any_other(world: World):
+    world.source(id_is_signed=False)
+    assert [world.run(world.receiving(renamed(one))).status for one in ("a", "b", "b")] == [200, 200, 200]
+    assert world.event("b").duplicates == 1
+
+
 def test_with_on_replayed_content_reject_it_is_409_and_not_kept(world: World):
     world.source(id_is_signed=False, on_replayed_content="reject")
     statuses = [world.run(world.receiving(renamed(one))).status for one in ("a", "b", "a")]

@@ -49,7 +49,8 @@ def test_the_policy_in_the_inboxs_words():
     [
         "authorization", "proxy-authorization", "cookie", "set-cookie", "x-github-encoded-secret", "x-gitlab-token",
         "x-telegram-bot-api-secret-token", "stripe-signature", "webhook-signature", "x-hub-signature-256",
-        "x-api-key", "x-apikey", "x-shopify-hmac-sha256", "x-square-hmacsha256-signature", "x-password", "x-amz-security-token",
+        "x-api-key", "x-apikey", "x-shopify-hmac-sha256", "x-square-hmacsha256-signature", "x-password",
+        "x-amz-security-token",
     ],
 )  # fmt: skip
 def test_a_header_that_holds_a_credential_is_known_by_its_name(name: str):
