@@ -55,7 +55,7 @@ class Jwt:
 
     def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
         algorithm = _algorithm(self.algorithm)
-        keys = [_key(algorithm, secret) for secret in secrets]
+        keys = [_public(_key(algorithm, secret)) for secret in secrets]
         read, title = self.token.reader(), self.token.title
         timely = self._timely(tolerance)
 
@@ -163,6 +163,10 @@ def _key(algorithm: Any, secret: Secret) -> Any:
             f"the secret is no key for this algorithm: {error}; give PEM or a JWK for a public key, "
             "the shared text for HS256"
         ) from None
+
+
+def _public(key: Any) -> Any:
+    return key.public_key() if hasattr(key, "public_key") else key
 
 
 def _object(raw: bytes | None) -> Mapping[str, Any]:

@@ -353,7 +353,7 @@ class BasicCredentials(_One):
                 return None
             scheme, _, text = value.partition(b" ")
             found = BASE64.decode(text) if scheme.lower() == b"basic" else None
-            if found is None:
+            if not found:
                 raise Rejected("malformed_signature", "authorization is not HTTP Basic")
             return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -30,13 +31,14 @@ class Padding(Enum):
     PSS = 1
 
 
-class _PublicKeyed:
+class _PublicKeyed(ABC):
     """What the three have in common: a private key may stand for its public one, and is needed to sign."""
 
     __slots__ = ()
 
+    @abstractmethod
     def _verify(self, key: bytes) -> Verify:
-        raise NotImplementedError
+        """What checks a signature by this key. Raises ConfigurationError for a key of another kind."""
 
     def matcher(self, keys: Sequence[bytes], encoding: Encoding) -> Matcher:
         try:
