@@ -18,6 +18,7 @@ import pytest
 from hookcatch.core.errors import InboxUnavailable
 from hookcatch.core.model import Accepted, Close, Duplicate, Run
 from hookcatch.core.ports import Query, Retention
+from hookcatch.inbox import sqlite
 from hookcatch.inbox.locks import WriteLock
 from hookcatch.inbox.sqlite_file import SqliteOptions
 
