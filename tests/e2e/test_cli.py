@@ -195,7 +195,8 @@ def test_a_handler_that_needs_a_transaction_gets_one_from_the_command_line_too(p
     app = project.place / "app.py"
     app.write_text(
         app.read_text()
-        + "\nfrom hookcatch import Transaction\n@hooks.on('order.booked')\ndef book(event: Event, tx: Transaction) -> None:\n"
+        + "\nfrom hookcatch import Transaction\n@hooks.on('order.booked')\n"
+        + "def book(event: Event, tx: Transaction) -> None:\n"
         + "    with tx as db:\n        db.execute('CREATE TABLE booked (id TEXT)')\n"
         + "        db.execute('INSERT INTO booked VALUES (?)', (event.id,))\n"
     )
