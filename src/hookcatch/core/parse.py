@@ -21,9 +21,11 @@ MAX_FIELDS = 1000
 MAX_LINES = 10_000
 
 # A float overflows to infinity only through a long exponent or more than 308 digits; with every digit
-# written as 0, either is a plain substring.
+# written as 0 and no plus, either is a plain substring.
 _SHAPES = bytes.maketrans(b"123456789E", b"000000000e")
-_OVERFLOWS = (b"0e000", b"0e+000", b"0" * 309)
+_LONG_EXPONENT = b"0e000"
+_LONG = b"0" * 309
+_BEFORE_A_NUMBER = b" \t\r\n:,["
 
 
 def detect(content_type: bytes | None, body: bytes) -> Format:
@@ -110,8 +112,17 @@ def _form_json(body: bytes) -> Any:
 
 
 def _may_overflow(body: bytes) -> bool:
-    shape = body.translate(_SHAPES)
-    return any(overflow in shape for overflow in _OVERFLOWS)
+    shape = body.translate(_SHAPES, b"+")
+    at = shape.find(_LONG_EXPONENT)
+    for _ in range(64):
+        if at < 0:
+            return _LONG in shape
+        # hexadecimal ids are full of exponents: only what stands where a number may begin is one
+        before = shape[max(0, at - len(_LONG)) : at].rstrip(b"0.-")
+        if before[-1:] in _BEFORE_A_NUMBER:
+            return True
+        at = shape.find(_LONG_EXPONENT, at + 1)
+    return True
 
 
 def _deeper_than(value: Any, limit: int) -> bool:

@@ -101,6 +101,14 @@ def test_a_number_out_of_range_is_refused(text: bytes) -> None:
     assert reason(text, "json") == "malformed_body"
 
 
+def test_a_number_out_of_range_is_found_among_ids_that_look_like_one() -> None:
+    ids = ", ".join(f'"ff{n}e999"' for n in range(100))
+    assert parse_json(f"[{ids}]".encode())[99] == "ff99e999"
+    for hidden in (f"[{ids}, 1e999]", f'["ff1e999", 1e999, {ids}]', f"[{ids}, 1{'0' * 400}e-999, -1.5E+999]"):
+        with pytest.raises(Rejected):
+            parse_json(hidden.encode())
+
+
 @pytest.mark.parametrize("text", [b'"1e999"', b"1e-999", b"1e100", b'["0e000", 1.5]'])
 def test_what_only_looks_out_of_range_is_not(text: bytes) -> None:
     parse_json(text)
