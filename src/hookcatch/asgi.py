@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from .concurrency import Patience
 from .core.admission import READ_DEADLINE, admit, check_length
 from .core.answers import come_back, refuse
 from .core.endpoint import Endpoint
@@ -76,7 +77,7 @@ async def take(hooks: Hooks, endpoint: Endpoint, scope: Scope, receive_: Receive
     try:
         head = _head(scope, endpoint)
         promised = admit(head, endpoint)
-        body = await _read(receive_, endpoint.policy.max_body)
+        body = await _read(receive_, endpoint.policy.max_body, runtime.patience)
         check_length(promised, body)
         response = await receive(head.with_body(body), endpoint, runtime.app, ports)
     except Rejected as why:
@@ -141,25 +142,35 @@ def _head(scope: Scope, endpoint: Endpoint) -> Request:
     return Request.from_wire(scope["method"], url, scope["headers"])
 
 
-async def _read(receive_: Receive, limit: int) -> bytes:
-    """The whole body, by count. Raises Rejected if it is too large, too slow or in crumbs."""
+async def _read(receive_: Receive, limit: int, patience: Patience) -> bytes:
+    """The whole body. Raises Rejected if it is too large, too slow or in crumbs."""
+    task = asyncio.current_task()
+    assert task is not None, "ASGI is served from a task"  # noqa: S101
+    patience.begin(task, READ_DEADLINE)
+    try:
+        return await _whole(receive_, limit)
+    except asyncio.CancelledError:
+        if patience.was_late(task):
+            raise Rejected("slow_body", f"not whole after {READ_DEADLINE:g} s") from None
+        raise
+    finally:
+        patience.end(task)
+
+
+async def _whole(receive_: Receive, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    try:
-        async with asyncio.timeout(READ_DEADLINE):
-            for _ in range(MAX_CHUNKS):
-                message = await receive_()
-                if message["type"] == "http.disconnect":
-                    raise ClientGone
-                chunk: bytes = message.get("body", b"")
-                size += len(chunk)
-                if size > limit:
-                    raise Rejected("body_too_large", f"more than {limit} bytes")
-                chunks.append(chunk)
-                if not message.get("more_body", False):
-                    return chunk if len(chunks) == 1 else b"".join(chunks)
-    except TimeoutError:
-        raise Rejected("slow_body", f"not whole after {READ_DEADLINE:g} s") from None
+    for _ in range(MAX_CHUNKS):
+        message = await receive_()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise Rejected("body_too_large", f"more than {limit} bytes")
+        if not message.get("more_body", False):
+            return b"".join([*chunks, chunk]) if chunks else chunk
+        chunks.append(chunk)
     raise Rejected("slow_body", f"more than {MAX_CHUNKS} chunks")
 
 

@@ -105,6 +105,49 @@ async def _await(coroutine: Coroutine[Any, Any, Any], timeout: float | None) -> 
         raise RuntimeError("what it waited for was cancelled").with_traceback(error.__traceback__) from None
 
 
+class Patience:
+    """Ends a task's wait when it takes too long. One timer watches over all that wait: a task that is served in
+    time costs two steps in a dict, where a timer of its own would cost more than everything else about it.
+
+    All are given the same time, so the first to begin is the first to be late.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._until: dict[asyncio.Task[Any], float] = {}
+        self._late: set[asyncio.Task[Any]] = set()
+        self._watching = False
+
+    def begin(self, task: asyncio.Task[Any], seconds: float) -> None:
+        """From now on `task` has `seconds`; then it is cancelled, which `was_late` tells from other reasons."""
+        self._until[task] = self._loop.time() + seconds
+        if not self._watching:
+            self._watching = True
+            self._loop.call_later(seconds, self._look)
+
+    def end(self, task: asyncio.Task[Any]) -> None:
+        """It has what it waited for."""
+        self._until.pop(task, None)
+
+    def was_late(self, task: asyncio.Task[Any]) -> bool:
+        """Whether the cancellation that `task` has just met is ours, and no other stands behind it."""
+        if task not in self._late:
+            return False
+        self._late.discard(task)
+        return task.uncancel() == 0
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        for task, until in [*self._until.items()]:
+            if until > now:
+                self._loop.call_later(until - now, self._look)
+                return
+            del self._until[task]
+            self._late.add(task)
+            task.cancel()
+        self._watching = False
+
+
 class LoopThread:
     """An event loop in a thread of its own, for servers that have none."""
 

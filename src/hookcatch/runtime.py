@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from .concurrency import Asyncio, LoopThread
+from .concurrency import Asyncio, LoopThread, Patience
 from .core.bridge import Blocking, step
 from .core.endpoint import App, Endpoint
 from .core.errors import HookcatchError
@@ -137,6 +137,7 @@ class Runtime:
     def worker(self, loop: asyncio.AbstractEventLoop) -> Worker:
         """A worker in this loop, not yet running."""
         colour = self._colour = Asyncio(loop, self.settings.concurrency)
+        self.patience = Patience(loop)
         worker = Worker(
             app=self.app,
             ports=replace(self._base, colour=colour, work=lambda lease: worker.adopt(lease)),
