@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack
 
 from .core import routing
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 DEFAULT_INBOX = "sqlite:///hookcatch.db"
+
+
+@cache
+def _asgi() -> Callable[..., Awaitable[None]]:
+    """Imported on first use, so that importing hookcatch loads no server's half."""
+    from .asgi import serve
+
+    return serve
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +211,8 @@ class Hookcatch(Router):
         receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> None:
-        """ASGI. The edge is imported on first use, so that importing hookcatch loads no server's half."""
-        from .asgi import serve
-
-        await serve(self, scope, receive, send)
+        """ASGI."""
+        await _asgi()(self, scope, receive, send)
 
     @property
     def wsgi(self) -> Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]:
