@@ -193,19 +193,54 @@ def signed(name: str, body: bytes, now: float) -> Request:
 
 
 def event(size: int, letter: str = "a") -> bytes:
-    """The body of an event in Stripe's form, of about `size` bytes."""
-    fields = {f"field_{number}": f"value {number} of some length" for number in range(30)}
+    """The body of an event in Stripe's form, of about `size` bytes, filled up with metadata."""
+    charge = {
+        "id": "ch_3MmlLrLkdIwHu7ix0snN0B15",
+        "object": "charge",
+        "amount": 1099,
+        "amount_refunded": 0,
+        "balance_transaction": None,
+        "billing_details": {
+            "address": {"city": None, "country": "DE", "line1": None, "line2": None, "postal_code": "10115"},
+            "email": None,
+            "name": None,
+            "phone": None,
+        },
+        "captured": True,
+        "currency": "eur",
+        "outcome": {"network_status": "approved_by_network", "risk_level": "normal", "risk_score": 32},
+        "payment_method_details": {
+            "card": {
+                "brand": "visa",
+                "checks": {"address_line1_check": None, "cvc_check": "pass"},
+                "exp_month": 8,
+                "exp_year": 2029,
+                "last4": "4242",
+            },
+            "type": "card",
+        },
+        "refunds": {"object": "list", "data": [], "has_more": False, "url": "/v1/charges/ch_3Mml/refunds"},
+        "status": "succeeded",
+    }
     payload = {
         "id": "evt_1NirD82eZvKYlo2CIvbtLWuY",
         "object": "event",
         "api_version": "2026-01-01",
         "created": 1_686_089_970,
-        "type": "customer.created",
-        "data": {"object": {"id": "cus_1", "object": "customer", **fields}},
+        "type": "charge.succeeded",
+        "data": {"object": charge},
+        "request": {"id": None, "idempotency_key": "b2f0b2f0-0000-4000-8000-000000000000"},
     }
-    bare = json.dumps(payload, ensure_ascii=False).encode()
-    filler = letter * max(0, (size - len(bare) - 12) // len(letter.encode()))
-    return json.dumps({**payload, "filler": filler}, ensure_ascii=False).encode()
+    line, number = letter * 20, 0
+    metadata: dict[str, str] = {}
+    charge["metadata"] = metadata
+    body = json.dumps(payload, ensure_ascii=False).encode()
+    missing = size - len(body)
+    while missing > 0:
+        metadata[f"note_{number}"] = line
+        missing -= len(f'"note_{number}": "", ') + len(line.encode())
+        number += 1
+    return json.dumps(payload, ensure_ascii=False).encode()
 
 
 def main() -> None:

@@ -96,19 +96,31 @@ class Hash:
 
 def _matcher(expected: Sequence[Expected], encoding: Encoding) -> Matcher:
     size = len(expected[0](b""))
-
-    def compared(expect: Expected, message: bytes, candidates: Sequence[bytes]) -> list[bool]:
-        text = expect(message)
-        return [compare_digest(text, candidate) for candidate in candidates if len(candidate) == size]
-
-    def match(message: bytes, candidates: Sequence[bytes]) -> int:
-        # Every key against every candidate, whatever matched before: time tells nobody which one did.
-        verdicts = [compared(expect, message, candidates) for expect in expected]
-        for position, verdict in enumerate(verdicts):
-            if True in verdict:
-                return position
-        raise Rejected("bad_signature" if verdicts[0] else "malformed_signature")
-
+    match = _of_one_key(expected[0], size) if len(expected) == 1 else _of_many_keys(expected, size)
     if encoding.any_case:
         return lambda message, candidates: match(message, [text.lower() for text in candidates])
+    return match
+
+
+def _of_one_key(expect: Expected, size: int) -> Matcher:
+    def match(message: bytes, candidates: Sequence[bytes]) -> int:
+        text = expect(message)
+        verdicts = [compare_digest(text, candidate) for candidate in candidates if len(candidate) == size]
+        if True in verdicts:
+            return 0
+        raise Rejected("bad_signature" if verdicts else "malformed_signature")
+
+    return match
+
+
+def _of_many_keys(expected: Sequence[Expected], size: int) -> Matcher:
+    def match(message: bytes, candidates: Sequence[bytes]) -> int:
+        # Every key against every candidate, whatever matched before: time tells nobody which one did.
+        made = [expect(message) for expect in expected]
+        fitting = [candidate for candidate in candidates if len(candidate) == size]
+        verdicts = [compare_digest(text, candidate) for text in made for candidate in fitting]
+        if True in verdicts:
+            return verdicts.index(True) // len(fitting)
+        raise Rejected("bad_signature" if verdicts else "malformed_signature")
+
     return match

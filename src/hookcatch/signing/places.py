@@ -99,10 +99,9 @@ class Header(_One):
         return True
 
     def reader(self) -> Read:
-        read = _header(self.name)
         if self.only is not None:
-            return _only(read, self.only, self.name)
-        return _after(read, self.prefix.encode(), self.name) if self.prefix else read
+            return _only(self.name, self.only)
+        return _after(self.name, self.prefix.encode()) if self.prefix else _header(self.name)
 
     def write(self, request: Request, value: bytes) -> Request:
         return request.with_header(self.name, self.prefix.encode() + value)
@@ -402,8 +401,8 @@ def _header(name: str) -> Read:
     return read
 
 
-def _after(read: Read, prefix: bytes, name: str) -> Read:
-    size = len(prefix)
+def _after(name: str, prefix: bytes) -> Read:
+    read, size = _header(name), len(prefix)
 
     def after(request: Request) -> bytes | None:
         value = read(request)
@@ -414,8 +413,8 @@ def _after(read: Read, prefix: bytes, name: str) -> Read:
     return after
 
 
-def _only(read: Read, allowed: re.Pattern[bytes], name: str) -> Read:
-    matches = allowed.fullmatch
+def _only(name: str, allowed: re.Pattern[bytes]) -> Read:
+    read, matches = _header(name), allowed.fullmatch
 
     def only(request: Request) -> bytes | None:
         value = read(request)
