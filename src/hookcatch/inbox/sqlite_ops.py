@@ -23,10 +23,16 @@ from hookcatch.core.model import (
 from . import rows, rules
 from .rules import ENDED
 
-INSERT = """
+INSERT_DUE = """
 INSERT INTO hookcatch_event (source, tenant, id, type, received_at, occurred_at, body_hash, content_key, format,
-  headers, state, kept, run_at, lease_token, lease_until, leased_at, attempt, replayed_content)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)
+  headers, replayed_content, run_at, state, kept, attempt)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?5, 'pending', 1, 0)
+ON CONFLICT DO NOTHING
+"""
+INSERT_LEASED = """
+INSERT INTO hookcatch_event (source, tenant, id, type, received_at, occurred_at, body_hash, content_key, format,
+  headers, replayed_content, state, run_at, lease_token, lease_until, leased_at, attempt, kept)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
 ON CONFLICT DO NOTHING
 """
 START = """
@@ -99,8 +105,10 @@ def _accept(
     if twin is not None and duplicates.refuse_replayed_content and not _is_known(connection, row):
         connection.execute("UPDATE hookcatch_event SET duplicates = duplicates + 1 WHERE seq = ?", (twin,))
         return _refused(connection, twin)
-    start = _start(event, claim)
-    cursor = connection.execute(INSERT, (*row, *start, twin is not None))
+    if claim is None:
+        cursor = connection.execute(INSERT_DUE, (*row, twin is not None))
+    else:
+        cursor = connection.execute(INSERT_LEASED, (*row, twin is not None, *_start(event, claim)))
     if not cursor.rowcount:
         return _meet(connection, event, row, claim, duplicates)
     seq = cursor.lastrowid or 0

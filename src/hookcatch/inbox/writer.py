@@ -43,6 +43,13 @@ _BROKEN = frozenset(
 log = logging.getLogger("hookcatch.inbox")
 
 
+class _Answer(Future[T]):
+    """A future that its waiter cannot take back; cheaper than one that is set running."""
+
+    def cancel(self) -> bool:
+        return False
+
+
 _Job = tuple[Op[Any], Future[Any], bool]
 """What to do, whom to tell, and whether events come due by it."""
 
@@ -83,8 +90,7 @@ class Writer:
 
     def submit(self, op: Op[T], *, wakes: bool = False) -> Future[T]:
         """Have it written. The future cannot be cancelled: a caller that stops waiting changes nothing."""
-        future: Future[T] = Future()
-        future.set_running_or_notify_cancel()
+        future: Future[T] = _Answer()
         with self._entry:
             if self._thread is None:
                 self._start()
