@@ -144,9 +144,7 @@ def _head(scope: Scope, endpoint: Endpoint) -> Request:
 
 async def _read(receive_: Receive, limit: int, patience: Patience) -> bytes:
     """The whole body. Raises Rejected if it is too large, too slow or in crumbs."""
-    task = asyncio.current_task()
-    assert task is not None, "ASGI is served from a task"  # noqa: S101
-    patience.begin(task, READ_DEADLINE)
+    task = patience.begin(READ_DEADLINE)
     try:
         return await _whole(receive_, limit)
     except asyncio.CancelledError:

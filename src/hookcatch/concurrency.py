@@ -118,12 +118,15 @@ class Patience:
         self._late: set[asyncio.Task[Any]] = set()
         self._watching = False
 
-    def begin(self, task: asyncio.Task[Any], seconds: float) -> None:
-        """From now on `task` has `seconds`; then it is cancelled, which `was_late` tells from other reasons."""
+    def begin(self, seconds: float) -> asyncio.Task[Any]:
+        """From now on this task has `seconds`; then it is cancelled, which `was_late` tells from other reasons."""
+        task = asyncio.current_task(self._loop)
+        assert task is not None, "a server runs an ASGI app in a task"  # noqa: S101
         self._until[task] = self._loop.time() + seconds
         if not self._watching:
             self._watching = True
             self._loop.call_later(seconds, self._look)
+        return task
 
     def end(self, task: asyncio.Task[Any]) -> None:
         """It has what it waited for."""

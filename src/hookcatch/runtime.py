@@ -13,6 +13,7 @@ import os
 import random
 import secrets
 import threading
+import weakref
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -64,7 +65,11 @@ class Hooks(Protocol):
 
 
 class Runtime:
-    """One process's inbox and worker. `open` first; `close` gives everything back."""
+    """One process's inbox and worker. `close` gives everything back.
+
+    Attributes:
+        alive: whether it still serves this process: not after `close`, and not in a fork's child.
+    """
 
     def __init__(self, app: App, inbox: Inbox, settings: Settings, clock: Clock, observer: Observer) -> None:
         self.app = app
@@ -72,8 +77,7 @@ class Runtime:
         self.settings = settings
         self._requests = 0
         self._counting = threading.Lock()
-        self._pid = os.getpid()
-        self._closed = False
+        self.alive = True
         inbox.open()
         self._heart = Heart(inbox, clock, settings.lease)
         self._base = Ports(
@@ -93,11 +97,7 @@ class Runtime:
         self._colour: Asyncio | None = None
         self._running: Future[None] | asyncio.Task[None] | None = None
         atexit.register(self.close)
-
-    @property
-    def alive(self) -> bool:
-        """Whether it still serves this process: not after `close`, and not in a fork's child."""
-        return self._pid == os.getpid() and not self._closed
+        _runtimes.add(self)
 
     def enter(self) -> bool:
         """Count a request in; False if there are too many already."""
@@ -166,7 +166,7 @@ class Runtime:
         """Drain the worker of a thread, finish what is queued, let go of the inbox."""
         if not self.alive:  # of a fork's child the threads and the files are the parent's
             return
-        self._closed = True
+        self.alive = False
         atexit.unregister(self.close)
         if self._thread is not None:
             asyncio.run_coroutine_threadsafe(self.drain(), self._thread.loop).result()
@@ -191,3 +191,16 @@ class Runtime:
 def _tell_if_failed(running: Future[None] | asyncio.Task[None]) -> None:
     if not running.cancelled() and running.exception() is not None:
         logger.critical("the worker has stopped; events are kept, but not handled: %r", running.exception())
+
+
+_runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()
+
+
+def _leave_to_the_parent() -> None:
+    """A fork's child has none of its parent's threads and makes a runtime of its own."""
+    for runtime in _runtimes:
+        runtime.alive = False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_the_parent)

@@ -23,9 +23,7 @@ def in_a_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
 
 
 async def wait(patience: Patience, seconds: float, event: asyncio.Event) -> str:
-    task = asyncio.current_task()
-    assert task is not None
-    patience.begin(task, seconds)
+    task = patience.begin(seconds)
     try:
         await event.wait()
     except asyncio.CancelledError:
