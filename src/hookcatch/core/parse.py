@@ -41,7 +41,7 @@ def detect(content_type: bytes | None, body: bytes) -> Format:
     return "json" if body.lstrip()[:1] in {b"{", b"["} else "bytes"
 
 
-def parse(body: bytes, format: Format) -> Any:  # noqa: A002
+def parse(body: bytes, format: Format) -> Any:
     """The payload in `body`. Raises Rejected("malformed_body") for anything that is not exactly `format`,
     MissingExtra for XML without defusedxml."""
     if format == "json":

@@ -15,10 +15,11 @@ from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
 from hookcatch.signing import keys
 from hookcatch.signing.encoding import BASE64
+from hookcatch.signing.fields import is_form
 from hookcatch.signing.json_path import compact, dig
 from hookcatch.signing.mac import Hmac
 from hookcatch.signing.parts import Render
-from hookcatch.signing.places import Header, is_form, query_pairs
+from hookcatch.signing.places import Header, query_pairs
 from hookcatch.signing.scheme import Bound, Match
 from hookcatch.signing.schemes import Signed
 

@@ -21,7 +21,7 @@ GITHUB_FACTS = Facts(
     id_survives_retry=True,
     max_body=25 * 1024 * 1024,
     source="https://docs.github.com/en/webhooks",
-    unconfirmed=frozenset({"id_survives_retry", "max_body"}),
+    unconfirmed=frozenset({"max_body"}),
 )
 
 
@@ -86,8 +86,7 @@ ROWS = (
             retry_horizon=4 * 3600.0,
             id_survives_retry=True,
             disables="8 failed tries in a row remove a subscription made through the API",
-            source="https://shopify.dev/docs/apps/build/webhooks/subscribe/https",
-            unconfirmed=frozenset({"retry_horizon"}),
+            source="https://shopify.dev/changelog/updates-to-webhook-retry-mechanism",
         ),
     ),
 )

@@ -119,7 +119,7 @@ ROWS = (
             id_survives_retry=True,
             disables="four failures in a row for a while, forty for good",
             source="https://docs.gitlab.com/user/project/integrations/webhooks/",
-            unconfirmed=frozenset({"ack_deadline", "id_survives_retry", "disables"}),
+            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
         ),
     ),
     Provider(

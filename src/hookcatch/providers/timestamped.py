@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from hookcatch.signing.fields import Field, FieldOrForm, Form
 from hookcatch.signing.freshness import Timestamp
 from hookcatch.signing.mac import Hmac
 from hookcatch.signing.parts import BODY, TIME, Nonce
-from hookcatch.signing.places import Field, FieldOrForm, Form, Header, Pair
+from hookcatch.signing.places import Header, Pair
 from hookcatch.signing.schemes import Signed
 
 from .row import Facts, Provider
@@ -24,12 +25,11 @@ ROWS = (
         events=Shape(id=Path("id"), type=Path("type"), data="data.object", occurred_at=Occurred("created")),
         docs="https://docs.stripe.com/webhooks/signature",
         facts=Facts(
-            ack_deadline=10.0,
             retry_horizon=3 * 86400.0,
             id_survives_retry=True,
             bad_signature_status=400,
             source="https://docs.stripe.com/webhooks",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
         ),
     ),
     Provider(

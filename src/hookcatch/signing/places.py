@@ -13,11 +13,9 @@ from typing import NoReturn, Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from hookcatch.core.errors import Rejected
-from hookcatch.core.parse import detect, form_pairs, parse_json
 from hookcatch.core.wire import Request
 
 from .encoding import BASE64
-from .json_path import dig, planted, text_of
 
 MAX_VALUE = 8192
 MAX_CANDIDATES = 16
@@ -61,8 +59,8 @@ class Signatures(Protocol):
         ...
 
 
-class _One:
-    """A place that holds one signature."""
+class One:
+    """A place that holds one signature, mixed in."""
 
     __slots__ = ()
 
@@ -82,7 +80,7 @@ class _One:
 
 
 @dataclass(frozen=True, slots=True)
-class Header(_One):
+class Header(One):
     """A header, without a fixed prefix. `only` limits what may stand in it, where that keeps the borders of
     the message apart (ATTACKS A9); it is an id then, and said to be malformed as one."""
 
@@ -209,7 +207,7 @@ class Tagged:
 
 
 @dataclass(frozen=True, slots=True)
-class FirstOf(_One):
+class FirstOf(One):
     """The first of several places that is filled; written to the first."""
 
     places: tuple[Place, ...]
@@ -230,82 +228,7 @@ class FirstOf(_One):
 
 
 @dataclass(frozen=True, slots=True)
-class Field(_One):
-    """A text or whole number in the JSON body, by its dotted path."""
-
-    path: str
-
-    @property
-    def title(self) -> str:
-        return f"{self.path} in the body"
-
-    @property
-    def in_head(self) -> bool:
-        return False
-
-    def reader(self) -> Read:
-        steps = self.path.split(".")
-
-        def read(request: Request) -> bytes | None:
-            return text_of(dig(parse_json(request.body), steps))
-
-        return read
-
-    def write(self, request: Request, value: bytes) -> Request:
-        return request.replace(body=planted(request.body, self.path, value.decode()))
-
-
-@dataclass(frozen=True, slots=True)
-class Form(_One):
-    """A field of the urlencoded body, there exactly once."""
-
-    name: str
-
-    @property
-    def title(self) -> str:
-        return f"{self.name} in the form"
-
-    @property
-    def in_head(self) -> bool:
-        return False
-
-    def reader(self) -> Read:
-        def read(request: Request) -> bytes | None:
-            return _single([v for k, v in form_pairs(request.body) if k == self.name], self.title)
-
-        return read
-
-    def write(self, request: Request, value: bytes) -> Request:
-        kept = [(k, v) for k, v in form_pairs(request.body) if k != self.name]
-        return request.replace(body=urlencode([*kept, (self.name, value.decode())]).encode())
-
-
-@dataclass(frozen=True, slots=True)
-class FieldOrForm(_One):
-    """A place in the body that is JSON in one product of a sender and a form in another."""
-
-    field: Field
-    form: Form
-
-    @property
-    def title(self) -> str:
-        return self.field.title
-
-    @property
-    def in_head(self) -> bool:
-        return False
-
-    def reader(self) -> Read:
-        field, form = self.field.reader(), self.form.reader()
-        return lambda request: form(request) if is_form(request) else field(request)
-
-    def write(self, request: Request, value: bytes) -> Request:
-        place: Place = self.form if is_form(request) else self.field
-        return place.write(request, value)
-
-
-@dataclass(frozen=True, slots=True)
-class Query(_One):
+class Query(One):
     """A parameter of the URL, there exactly once."""
 
     name: str
@@ -320,7 +243,7 @@ class Query(_One):
 
     def reader(self) -> Read:
         def read(request: Request) -> bytes | None:
-            return _single([v for k, v in query_pairs(request.url) if k == self.name], self.title)
+            return single([v for k, v in query_pairs(request.url) if k == self.name], self.title)
 
         return read
 
@@ -332,7 +255,7 @@ class Query(_One):
 
 
 @dataclass(frozen=True, slots=True)
-class BasicCredentials(_One):
+class BasicCredentials(One):
     """`user:password` of an Authorization header (RFC 7617)."""
 
     @property
@@ -370,11 +293,6 @@ def together(
         return signatures.beside(place)
     candidates, read = signatures.candidates(), place.reader()
     return lambda request: (candidates(request), read(request))
-
-
-def is_form(request: Request) -> bool:
-    """Whether the body is a urlencoded form, by its content type."""
-    return detect(request.header(b"content-type"), request.body) == "form"
 
 
 def query_pairs(url: str) -> list[tuple[str, str]]:
@@ -458,7 +376,7 @@ def _miscounted(found: Sequence[bytes], title: str) -> NoReturn:
     raise Rejected("missing_signature", title)
 
 
-def _single(values: Sequence[str], title: str) -> bytes | None:
+def single(values: Sequence[str], title: str) -> bytes | None:
     if len(values) > 1:
         raise Rejected("malformed_signature", f"more than one {title}")
     return values[0].encode("utf-8", "surrogatepass") if values else None

@@ -8,13 +8,11 @@ import pytest
 
 from hookcatch.core.errors import ConfigurationError, Rejected
 from hookcatch.core.wire import Request
+from hookcatch.signing.fields import Field, FieldOrForm, Form
 from hookcatch.signing.json_path import dig, planted, text_of
 from hookcatch.signing.places import (
     BasicCredentials,
-    Field,
-    FieldOrForm,
     FirstOf,
-    Form,
     Header,
     Pair,
     Place,

@@ -17,11 +17,12 @@ from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
 from hookcatch.signing import keys
 from hookcatch.signing.encoding import BASE64, BASE64URL, HEX, HEX_ANY_CASE
+from hookcatch.signing.fields import Field
 from hookcatch.signing.freshness import Timestamp
 from hookcatch.signing.jwt import LEEWAY, Jwt
 from hookcatch.signing.mac import Hash, Hmac, Side
 from hookcatch.signing.parts import BODY, TIME, Nonce
-from hookcatch.signing.places import Field, FirstOf, Header, Pair, Query, Tagged
+from hookcatch.signing.places import FirstOf, Header, Pair, Query, Tagged
 from hookcatch.signing.public_key import Ecdsa, Ed25519, Padding, Rsa
 from hookcatch.signing.scheme import Bound, Match, Scheme
 from hookcatch.signing.schemes import BySecret, Signed, Token, Unsigned

@@ -1,0 +1,225 @@
+"""Callers of the web edges, in process: one way to send a request, whatever stands behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from starlette.applications import Starlette
+from starlette.requests import Request as StarletteRequest
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from hookcatch import Hookcatch, Request, asgi, wsgi
+
+Pairs = Sequence[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Edge(Protocol):
+    """`prefix` is where the webhooks' paths begin."""
+
+    hooks: Hookcatch
+    prefix: str
+
+    def call(
+        self, method: str, path: str, headers: Pairs, chunks: Iterable[bytes], *, query: bytes = b""
+    ) -> Answer | None:
+        """Send a request, its body in chunks. None if nothing was answered."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def post(edge: Edge, request: Request, path: str | None = None, **changed: Any) -> Answer:
+    """A request as a sender sends it, with its length."""
+    length = (b"content-length", str(len(request.body)).encode())
+    wanted: dict[str, Any] = {"method": "POST", "headers": [*request.headers, length], "chunks": [request.body]}
+    answer = edge.call(path=path or f"{edge.prefix}/shop", **{**wanted, **changed})
+    assert answer is not None
+    return answer
+
+
+class AsgiCaller:
+    """Calls an ASGI app in an event loop that lasts as long as the caller."""
+
+    def __init__(self, hooks: Hookcatch, app: Any = None, prefix: str = "") -> None:
+        self.hooks, self.app, self.prefix = hooks, app or hooks, prefix
+        self.loop = asyncio.new_event_loop()
+        self.unread = 0
+        self.pause = 0.0  # seconds before each part of a body
+
+    def call(
+        self, method: str, path: str, headers: Pairs, chunks: Iterable[bytes], *, query: bytes = b""
+    ) -> Answer | None:
+        return self.run(self.calling(method, path, headers, chunks, query=query))
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return self.loop.run_until_complete(coroutine)
+
+    async def calling(
+        self, method: str, path: str, headers: Pairs, chunks: Iterable[bytes], *, query: bytes = b""
+    ) -> Answer | None:
+        sent: list[dict[str, Any]] = []
+        messages = _messages(chunks)
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        async def receive() -> dict[str, Any]:
+            await asyncio.sleep(self.pause)
+            return next(messages, {"type": "http.disconnect"})
+
+        await self.app(_scope(method, path, headers, query), receive, send)
+        self.unread = sum(1 for _ in messages)
+        if not sent:
+            return None
+        start, *bodies = sent
+        shown = {name.decode(): value.decode() for name, value in start["headers"]}
+        return Answer(start["status"], shown, b"".join(one.get("body", b"") for one in bodies))
+
+    def close(self) -> None:
+        runtime = self.hooks._runtime
+        if runtime is not None and runtime.alive:
+            self.run(runtime.drain())
+            runtime.close()
+        self.loop.close()
+
+
+def _messages(chunks: Iterable[bytes]) -> Any:
+    """The messages of a body; one that ends in None is cut off by the client."""
+    whole = list(chunks)
+    for position, chunk in enumerate(whole):
+        if chunk is None:
+            return
+        yield {"type": "http.request", "body": chunk, "more_body": position < len(whole) - 1}
+
+
+def _scope(method: str, path: str, headers: Pairs, query: bytes) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "https",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": query,
+        "headers": [(name.lower(), value) for name, value in headers],
+        "server": ("example.org", 443),
+        "client": ("192.0.2.1", 1234),
+    }
+
+
+class WsgiCaller:
+    """Calls a WSGI app as gunicorn does: headers of one name are joined by a comma, those with underscores dropped."""
+
+    def __init__(self, hooks: Hookcatch, app: Any = None, prefix: str = "") -> None:
+        self.hooks, self.app, self.prefix = hooks, app or hooks.wsgi, prefix
+        self.unread = 0
+        self.terminated = True
+
+    def call(
+        self, method: str, path: str, headers: Pairs, chunks: Iterable[bytes], *, query: bytes = b""
+    ) -> Answer | None:
+        body = Input([chunk for chunk in chunks if chunk is not None])
+        environ = self.environ(method, path, headers, query, body)
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+        answer = self.app(environ, lambda status, headers, *_: started.append((status, headers)))
+        content = b"".join(answer)
+        self.unread = body.unread()
+        ((status, pairs),) = started
+        return Answer(int(status.split()[0]), {name.lower(): value for name, value in pairs}, content)
+
+    def environ(self, method: str, path: str, headers: Pairs, query: bytes, body: Any) -> dict[str, Any]:
+        made: dict[str, Any] = {
+            "REQUEST_METHOD": method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": path.encode().decode("latin-1"),
+            "QUERY_STRING": query.decode("latin-1"),
+            "SERVER_NAME": "example.org",
+            "SERVER_PORT": "443",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "wsgi.url_scheme": "https",
+            "wsgi.input": body,
+            "wsgi.input_terminated": self.terminated,
+            "wsgi.errors": io.StringIO(),
+        }
+        for name, value in headers:
+            if b"_" in name:
+                continue
+            key = name.decode().upper().replace("-", "_")
+            key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+            text = value.decode("latin-1")
+            made[key] = f"{made[key]},{text}" if key in made else text
+        return made
+
+    def close(self) -> None:
+        if self.hooks._runtime is not None:
+            self.hooks._runtime.close()
+
+
+class Input:
+    """A body that arrives chunk by chunk: a read gives no more than one."""
+
+    def __init__(self, chunks: Sequence[bytes], before: Callable[[], None] = lambda: None) -> None:
+        self._chunks = [chunk for chunk in chunks if chunk]
+        self._before = before
+
+    def read(self, size: int = -1) -> bytes:
+        self._before()
+        if not self._chunks:
+            return b""
+        first = self._chunks.pop(0)
+        if 0 <= size < len(first):
+            self._chunks.insert(0, first[size:])
+            return first[:size]
+        return first
+
+    def unread(self) -> int:
+        return len(self._chunks)
+
+
+async def _behind(request: StarletteRequest) -> PlainTextResponse:
+    return PlainTextResponse(f"behind {request.method} {len(await request.body())}")
+
+
+def asgi_app(hooks: Hookcatch) -> AsgiCaller:
+    return AsgiCaller(hooks)
+
+
+def asgi_middleware(hooks: Hookcatch) -> AsgiCaller:
+    behind = Starlette(routes=[Route("/app", _behind, methods=["POST", "GET"])])
+    return AsgiCaller(hooks, asgi.WebhookMiddleware(behind, hooks, prefix="/hooks"), "/hooks")
+
+
+def wsgi_app(hooks: Hookcatch) -> WsgiCaller:
+    return WsgiCaller(hooks)
+
+
+def wsgi_middleware(hooks: Hookcatch) -> WsgiCaller:
+    def behind(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        found = environ["PATH_INFO"] == "/app"
+        start_response("200 OK" if found else "404 Not Found", [("content-type", "text/plain")])
+        text = f"behind {environ['REQUEST_METHOD']} {len(environ['wsgi.input'].read())}"
+        return [text.encode() if found else b"Not Found"]
+
+    return WsgiCaller(hooks, wsgi.WebhookMiddleware(behind, hooks, prefix="/hooks"), "/hooks")
+
+
+EDGES: dict[str, Callable[[Hookcatch], Edge]] = {
+    "asgi-app": asgi_app,
+    "asgi-middleware": asgi_middleware,
+    "wsgi-app": wsgi_app,
+    "wsgi-middleware": wsgi_middleware,
+}
