@@ -106,10 +106,11 @@ class Inbox(Protocol):
         The claim of the key and the row are the same write, so of simultaneous copies exactly one is
         Accepted. It resolves only after the commit is on disk. Every event starts `pending`, due at
         `received_at`; with `claim` it starts leased (`running`, or `handling` if not `claim.rescue`) with
-        attempt 1, and so does a known event that is `failed`, or `handling` past its lease.
+        attempt 1, and so does a known event that is `failed`, or `handling` past its lease (its `attempt` grows,
+        its first body and its runs stay).
         Without `claim` such an event becomes `pending`, due at once, and is Accepted too: a worker has it now.
-        A known event is otherwise a Duplicate: its `duplicates` count grows, `conflicts` too if the body
-        differs, and nothing else of it changes, except that a `dead` one may be revived.
+        A known event is otherwise a Duplicate, and nothing of it changes, except that a `dead` one may be
+        revived. `duplicates` counts every arrival after the first, `conflicts` those with another body.
         """
         ...
 
@@ -129,14 +130,15 @@ class Inbox(Protocol):
 
     def settle(self, lease: Lease, runs: Sequence[Run], close: Close | None) -> Future[None]:
         """Record runs under the lease's fence, and with `close` give the lease back and set the event's
-        state and error (`lost` starts again from 0: this worker has survived); None keeps it. Fails with
+        state and error (`lost` starts again from 0: this worker has survived); None keeps it. A run that has
+        succeeded stays so, whatever is recorded later; a reply stays until there is another. Fails with
         LeaseLost, having written nothing, if the lease is not held any more.
         """
         ...
 
     def release(self, leases: Sequence[Lease]) -> Future[None]:
-        """Give leases back unused (drain): `pending` again at once, the attempt not counted. Lost ones are
-        skipped."""
+        """Give leases back unused (drain): `pending` again at once, the attempt not counted; what is `handling`
+        was never acked and becomes `failed`, the sender's. Lost ones are skipped."""
         ...
 
     def transaction(self, lease: Lease, run: Run) -> Transaction:
@@ -170,8 +172,9 @@ class Inbox(Protocol):
         ...
 
     def prune(self, *, now: float, retention: Retention) -> Future[int]:
-        """Drop what retention allows, a bounded number a call, terminal rows only; answers how many rows or
-        bodies went, so that the caller goes on until it is 0."""
+        """Drop what retention allows, a bounded number a call; answers how many rows or bodies went, so that the
+        caller goes on until it is 0. Only what has ended goes, and past the retention of keys what the sender
+        was told to bring again and never brought (`failed`, `handling`). Headers go with the body."""
         ...
 
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:

@@ -10,7 +10,6 @@ from threading import RLock
 
 from hookcatch.core.errors import ConfigurationError, LeaseLost
 from hookcatch.core.model import (
-    PARKED,
     Accepted,
     Claim,
     Close,
@@ -319,7 +318,7 @@ class MemoryInbox:
             old = [row for row in rows if ended_before(row, now - retention.key)][: rules.PRUNE_LIMIT]
             for row in old:
                 self._drop(row)
-            heavy = [row for row in rows if row.body is not None and row.state not in PARKED | {"failed"}]
+            heavy = [row for row in rows if row.body is not None and row.state not in rules.KEPT_LONG]
             due = [row for row in heavy if finished_before(row, now - retention.payload)]
             emptied = [row for row in due if row.seq in self._rows][: rules.PRUNE_LIMIT - len(old)]
             for row in emptied:

@@ -45,8 +45,7 @@ CREATE INDEX hookcatch_event_due ON hookcatch_event (run_at) WHERE state = 'pend
 CREATE INDEX hookcatch_event_running ON hookcatch_event (lease_until, leased_at) WHERE state = 'running';
 CREATE INDEX hookcatch_event_handling ON hookcatch_event (lease_until) WHERE state = 'handling';
 CREATE INDEX hookcatch_event_ended ON hookcatch_event (kept, finished_at) WHERE finished_at IS NOT NULL;
-CREATE INDEX hookcatch_event_parked ON hookcatch_event (state)
-  WHERE state IN ('invalid', 'dead', 'failed', 'discarded');
+CREATE INDEX hookcatch_event_parked ON hookcatch_event (state) WHERE kept = 2;  -- an IN here costs 2 us an insert
 CREATE INDEX hookcatch_event_content ON hookcatch_event (content_key) WHERE content_key IS NOT NULL;
 
 -- Apart from the event, so that a change of state does not rewrite the body.

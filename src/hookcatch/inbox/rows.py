@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from hookcatch.core.model import PARKED, EventState, NewEvent, Run, StoredEvent
+from hookcatch.core.model import EventState, NewEvent, Run, StoredEvent
 from hookcatch.core.wire import Response
+
+from .rules import KEPT_LONG
 
 EVENT = (
     "e.seq, e.source, e.tenant, e.id, e.type, e.state, e.received_at, e.format, e.headers, e.occurred_at, "
@@ -124,4 +126,4 @@ def unreply(value: str | None) -> Response | None:
 
 def kept(state: EventState) -> int:
     """How long an ended event's body stays, see the column."""
-    return 2 if state in PARKED or state == "failed" else 1
+    return 2 if state in KEPT_LONG else 1

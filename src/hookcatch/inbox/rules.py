@@ -20,6 +20,8 @@ PRUNE_LIMIT = 500
 LEASED: frozenset[EventState] = frozenset({"running", "handling"})
 REPLAYABLE: frozenset[EventState] = TERMINAL | {"failed"}
 DISCARDABLE: frozenset[EventState] = PARKED | {"failed", "pending"}
+KEPT_LONG: frozenset[EventState] = PARKED | {"failed"}
+"""States whose bodies stay as long as their keys."""
 ENDED: frozenset[EventState] = TERMINAL | {"failed"}
 """States with a `finished_at`."""
 

@@ -38,6 +38,8 @@ def _conditions(query: Query) -> tuple[list[str], list[Any]]:
     else:
         given.append(("e.type = ?", _text(query.type)))
     conditions = [(condition, value) for condition, value in given if value is not None]
+    if query.states and query.states <= rules.KEPT_LONG:
+        conditions.append(("e.kept = 2", None))  # so that the index of the parked applies
     if query.states:
         conditions.append((f"e.state IN ({_quoted(query.states)})", None))
     return [condition for condition, _ in conditions], [value for _, value in conditions if value is not None]

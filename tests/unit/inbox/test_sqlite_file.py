@@ -13,7 +13,7 @@ import pytest
 from hookcatch.core.errors import ConfigurationError
 from hookcatch.core.model import Close
 from hookcatch.core.ports import Query
-from hookcatch.inbox import disk, sqlite_file
+from hookcatch.inbox import disk, sqlite_file, sqlite_ops
 from hookcatch.inbox.sqlite import SqliteInbox
 from hookcatch.inbox.sqlite_file import SqliteOptions
 
@@ -284,3 +284,32 @@ def test_the_application_may_keep_its_own_tables_and_version_in_the_file(make, f
     own = sqlite3.connect(file)
     assert own.execute("PRAGMA user_version").fetchone() == (77,)
     own.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "values", "index"),
+    [
+        (sqlite_ops.DUE, (1.0, 10), "hookcatch_event_due"),
+        (sqlite_ops.LOST, (1.0, 10), "hookcatch_event_running"),
+        (sqlite_ops.ASTRAY, (1.0, 10), "hookcatch_event_running"),
+        (
+            "SELECT seq FROM hookcatch_event WHERE kept = 1 AND finished_at < ? ORDER BY finished_at",
+            (1.0,),
+            "_ended",
+        ),
+    ],
+)
+def test_what_is_asked_all_the_time_is_answered_from_an_index(inbox, statement, values, index):
+    plan = inbox._read(lambda c: [row[3] for row in c.execute(f"EXPLAIN QUERY PLAN {statement}", values)])
+    assert index in plan[0]
+    assert not any("TEMP B-TREE" in step for step in plan if index == "_ended")
+
+
+def test_parked_events_are_found_among_a_million_by_their_index(inbox):
+    seen: list[str] = []
+    inbox._read(lambda c: c.set_trace_callback(seen.append))
+    inbox.find(Query(states=frozenset({"dead", "failed"})))
+    (asked,) = [sql for sql in seen if sql.startswith("SELECT")]
+    inbox._read(lambda c: c.set_trace_callback(None))
+    plan = inbox._read(lambda c: [row[3] for row in c.execute(f"EXPLAIN QUERY PLAN {asked}")])
+    assert "hookcatch_event_parked" in plan[0]
