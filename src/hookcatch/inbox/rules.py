@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Condition
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from hookcatch.core.model import MAX_LOST as MAX_LOST
 from hookcatch.core.model import PARKED, TERMINAL, Claim, Duplicates, EventState, NewEvent
@@ -18,11 +18,11 @@ PRUNE_LIMIT = 500
 """Rows a call of `prune`: a few milliseconds of the write lock."""
 
 LEASED: frozenset[EventState] = frozenset({"running", "handling"})
-REPLAYABLE: frozenset[EventState] = TERMINAL | {"failed"}
-DISCARDABLE: frozenset[EventState] = PARKED | {"failed", "pending"}
-KEPT_LONG: frozenset[EventState] = PARKED | {"failed"}
+REPLAYABLE: frozenset[EventState] = TERMINAL.union({"failed"})
+DISCARDABLE: frozenset[EventState] = PARKED.union({"failed", "pending"})
+KEPT_LONG: frozenset[EventState] = PARKED.union({"failed"})
 """States whose bodies stay as long as their keys."""
-ENDED: frozenset[EventState] = TERMINAL | {"failed"}
+ENDED: frozenset[EventState] = TERMINAL.union({"failed"})
 """States with a `finished_at`."""
 
 
@@ -93,8 +93,8 @@ class Resolved(Future[T]):
         return self._born_with
 
 
-def failed(error: Exception) -> Future[T]:
+def failed(error: Exception) -> Future[Any]:
     """A future that was born with its failure."""
-    future: Future[T] = Future()
+    future: Future[Any] = Future()
     future.set_exception(error)
     return future
