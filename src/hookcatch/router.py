@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar, Unpack, cast
@@ -47,7 +48,7 @@ class Registered:
     def build(self) -> Handler:
         """The handler, checked. Raises ConfigurationError."""
         function = self.function
-        name = self.options.get("name") or str(getattr(function, "__qualname__", type(function).__qualname__))
+        name = self.options.get("name") or _name(function)
         condition = self.options.get("when")
         if callable(condition) and is_async(condition):
             raise ConfigurationError(
@@ -64,6 +65,12 @@ class Registered:
             source=self.source,
             is_async=is_async(function),
         )
+
+
+def _name(function: Callable[..., Any]) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return str(getattr(function, "__qualname__", type(function).__qualname__))
 
 
 class Router:

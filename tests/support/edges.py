@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -40,10 +41,22 @@ class Edge(Protocol):
     def close(self) -> None: ...
 
 
+def wait_until(condition: Callable[[], Any]) -> None:
+    """For what another thread does."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
 def post(edge: Edge, request: Request, path: str | None = None, **changed: Any) -> Answer:
     """A request as a sender sends it, with its length."""
     length = (b"content-length", str(len(request.body)).encode())
-    wanted: dict[str, Any] = {"method": "POST", "headers": [*request.headers, length], "chunks": [request.body]}
+    wanted: dict[str, Any] = {
+        "method": "POST",
+        "headers": [*request.headers, length],
+        "chunks": [request.body],
+    }
     answer = edge.call(path=path or f"{edge.prefix}/shop", **{**wanted, **changed})
     assert answer is not None
     return answer
@@ -122,7 +135,7 @@ def _scope(method: str, path: str, headers: Pairs, query: bytes) -> dict[str, An
 
 
 class WsgiCaller:
-    """Calls a WSGI app as gunicorn does: headers of one name are joined by a comma, those with underscores dropped."""
+    """Calls a WSGI app as gunicorn does: joins headers of one name by a comma, drops names with underscores."""
 
     def __init__(self, hooks: Hookcatch, app: Any = None, prefix: str = "") -> None:
         self.hooks, self.app, self.prefix = hooks, app or hooks.wsgi, prefix
