@@ -305,13 +305,9 @@ def query_pairs(url: str) -> list[tuple[str, str]]:
 
 def _header(name: str) -> Read:
     wanted = name.lower().encode()
-    twin = wanted.replace(b"-", b"_") if b"-" in wanted else b""
 
     def read(request: Request) -> bytes | None:
-        index = request.index
-        value = index.get(wanted)
-        if len(index) != len(request.headers) or twin in index:
-            value = request.header(wanted)
+        value = request.index.get(wanted) if request.is_plain else request.header(wanted)
         if value is not None and len(value) > MAX_VALUE:
             raise Rejected("malformed_signature", f"{name} is longer than {MAX_VALUE} bytes")
         return value
