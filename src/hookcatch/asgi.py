@@ -10,7 +10,7 @@ from .concurrency import Patience
 from .core.admission import READ_DEADLINE, admit, check_length
 from .core.answers import come_back, refuse
 from .core.endpoint import Endpoint
-from .core.errors import Rejected
+from .core.errors import ClientGone, Rejected
 from .core.flow import receive, turn_away
 from .core.wire import Request, Response
 from .runtime import Hooks
@@ -23,10 +23,6 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_CHUNKS = 16 << 10
 """A megabyte in single bytes is an attack, not a body (ATTACKS A35)."""
-
-
-class ClientGone(Exception):
-    """The sender closed the connection before its body was whole; there is nobody to answer."""
 
 
 async def serve(hooks: Hooks, scope: Scope, receive_: Receive, send: Send) -> None:

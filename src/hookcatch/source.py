@@ -118,6 +118,7 @@ def _policy(known: Provider, options: SourceOptions) -> Policy:
     policy = Policy(
         ack_deadline=deadline if wait_for_handlers else min(2.5, deadline),
         success=facts.success_status,
+        success_body=facts.success_body.encode() or b"ok\n",
         bad_signature=facts.bad_signature_status,
         keep_headers=tuple(sorted(name for name in kept if not is_credential(name))),
     )
@@ -126,4 +127,4 @@ def _policy(known: Provider, options: SourceOptions) -> Policy:
 
 
 _POLICY_TYPES = get_type_hints(Policy)
-_POLICY_KEYS = frozenset(Policy.__dataclass_fields__) - {"keep_headers", "bad_signature"}
+_POLICY_KEYS = frozenset(Policy.__dataclass_fields__) - {"keep_headers", "bad_signature", "success_body"}

@@ -146,9 +146,15 @@ class Worker:
             answer.set_exception(LeaseLost("given back at a stop"))
             self.ports.inbox.release([lease])
             raise
-        except (LeaseLost, InboxUnavailable) as why:
-            logger.warning(
-                "event %s of %s was not settled: %r", escape(lease.event.id), lease.event.source, why
+        except Exception as why:  # one event's trouble is not the worker's
+            expected = isinstance(why, LeaseLost | InboxUnavailable)
+            logger.log(
+                logging.WARNING if expected else logging.ERROR,
+                "event %s of %s was not settled: %r",
+                escape(lease.event.id),
+                lease.event.source,
+                why,
+                exc_info=None if expected else why,
             )
             answer.set_exception(why)
 

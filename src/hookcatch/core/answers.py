@@ -15,9 +15,9 @@ JSON = ((b"content-type", b"application/json"),)
 
 
 @cache
-def acknowledge(status: int) -> Response:
+def acknowledge(status: int, body: bytes = b"ok\n") -> Response:
     """The event is safe: the sender may forget it."""
-    return Response(status, b"" if status == HTTPStatus.NO_CONTENT else b"ok\n")
+    return Response(status, b"" if status == HTTPStatus.NO_CONTENT else body)
 
 
 def refuse(why: Rejected, bad_signature: int = 401) -> Response:

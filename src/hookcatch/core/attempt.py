@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .answers import reply_with
-from .errors import Discard, LeaseLost, Park, Rejected, Retry
+from .errors import Discard, Invalid, LeaseLost, Park, Rejected, Retry
 from .handler import Handler, matches
 from .model import Event, Lease, Outcome, Run
 from .parse import parse
-from .payload import MISSING, Invalid, look_up, validate
+from .payload import MISSING, look_up, validate
 from .ports import Ports, Transaction
 
 _NAMESPACE = uuid.UUID("6f0b2f0e-5d0c-5a53-9d5b-0d8d7b6b8f11")

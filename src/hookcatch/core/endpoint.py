@@ -37,7 +37,7 @@ class Policy:
         on_conflict: a known id with another body: `first_wins` (2xx) or `reject` (409).
         on_replayed_content: known content under a new, unsigned id: `flag` it, `reject` it (409) or `accept` it.
         revive: whether the sender's own resend gives a dead event a fresh series of attempts.
-        success: the status of the ack.
+        success, success_body: the status and the text of the ack.
         bad_signature: the status that this sender wants to see for one.
         max_body: bytes.
         keep_headers: names of the headers to store with the event, in lower case.
@@ -50,6 +50,7 @@ class Policy:
     on_replayed_content: Literal["flag", "reject", "accept"] = "flag"
     revive: bool = True
     success: int = 200
+    success_body: bytes = b"ok\n"
     bad_signature: int = 401
     max_body: int = 1 << 20
     keep_headers: tuple[bytes, ...] = (b"content-type",)

@@ -4,6 +4,8 @@ HookcatchError
 ├── ConfigurationError          the app is wrong: found when it is built or started
 │   └── MissingExtra            an optional library is not installed
 ├── Rejected                    the request is wrong: carries a stable `reason` and a `status`
+├── Invalid                     a verified payload does not have the shape that a handler asks for
+├── ClientGone                  the sender closed the connection before its body was whole
 ├── InboxUnavailable            the store cannot keep anything now: the sender is told to come back
 ├── LeaseLost                   another worker owns the event: nothing of ours may be written
 ├── Suspended                   something asynchronous was reached from synchronous code
@@ -78,6 +80,14 @@ class Rejected(HookcatchError):
         self.reason = reason
         self.detail = detail
         self.status: int = REASONS[reason]
+
+
+class Invalid(HookcatchError):
+    """A verified payload does not have the shape that a handler asks for. The text is pydantic's own."""
+
+
+class ClientGone(HookcatchError):
+    """The sender closed the connection before its body was whole; there is nobody to answer."""
 
 
 class InboxUnavailable(HookcatchError):

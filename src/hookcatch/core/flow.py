@@ -16,10 +16,10 @@ from typing import Literal
 from .answers import acknowledge, come_back, refuse
 from .attempt import Context, attempt
 from .endpoint import App, Endpoint
-from .errors import InboxUnavailable, LeaseLost, Rejected
+from .errors import InboxUnavailable, Invalid, LeaseLost, Rejected
 from .handler import Handler, matches
 from .model import PARKED, Accepted, Claim, Close, Delivery, Duplicate, Lease, Run
-from .payload import Invalid, validate
+from .payload import validate
 from .ports import Ports
 from .rows import duplicates, new_events
 from .wire import Request, Response
@@ -57,7 +57,10 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
         if waits:
             response, verdict = await _after_handlers(answers, endpoint, ports, started)
         else:
-            response, verdict = acknowledge(endpoint.policy.success), _stored(answers)
+            response, verdict = (
+                acknowledge(endpoint.policy.success, endpoint.policy.success_body),
+                _stored(answers),
+            )
     except Rejected as why:
         response, verdict = refuse(why, endpoint.policy.bad_signature), str(why)
     except InboxUnavailable as why:
@@ -177,13 +180,13 @@ async def _after_handlers(
         replies += [await _mirror(one, ports, started + policy.ack_deadline) for one in undecided]
     except (TimeoutError, LeaseLost):
         if policy.ack == "deadline":
-            return acknowledge(policy.success), "stored, the handlers go on"
+            return acknowledge(policy.success, policy.success_body), "stored, the handlers go on"
         return come_back(), "undecided"
     if any(close.state == "failed" for close in closes):
         return come_back(), "a handler failed"
     replies += [close.reply for close in closes]
     reply = next((one for one in replies if one is not None), None)
-    return reply or acknowledge(policy.success), "handled" if work else "duplicate"
+    return reply or acknowledge(policy.success, policy.success_body), "handled" if work else "duplicate"
 
 
 async def _mirror(known: Duplicate, ports: Ports, deadline: float) -> Response | None:

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import to_json
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, Invalid
 
 MAX_ERRORS = 20
 """A hostile payload can break a schema a million times; a person reads the first few (ATTACKS A52)."""
@@ -32,10 +32,6 @@ class At:
     """
 
     path: str = ""
-
-
-class Invalid(ValueError):
-    """A verified payload does not have the shape that a handler asks for. The text is pydantic's own."""
 
 
 def look_up(payload: Any, path: str) -> Any:
