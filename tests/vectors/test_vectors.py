@@ -99,19 +99,22 @@ def test_a_changed_body_is_rejected(one: Vector) -> None:
     assert accepted == []
 
 
-PROOFS = ("signature", "hmac", "token", "authorization", "timestamp")
+PROOFS = (b"signature", b"hmac", b"token", b"authorization", b"timestamp", b"mac", b"hash")
 
 
-def proofs(request: Request) -> list[int]:
-    """The positions of the headers that prove something."""
-    names = [name.lower().decode() for name, _ in request.headers]
-    return [at for at, name in enumerate(names) if any(word in name for word in PROOFS)]
+def proofs(one: Vector) -> list[int]:
+    """The positions of the headers that prove something: without one of them the request is rejected."""
+    headers = one.request.headers
+    named = [at for at, (name, _) in enumerate(headers) if any(word in name.lower() for word in PROOFS)]
+    return [
+        at for at in named if not one.verified(one.request.replace(headers=headers[:at] + headers[at + 1 :]))
+    ]
 
 
-@pytest.mark.parametrize("one", [one for one in VALID if proofs(one.request)], ids=title)
+@pytest.mark.parametrize("one", [one for one in VALID if proofs(one)], ids=title)
 def test_a_changed_signature_or_time_is_rejected(one: Vector) -> None:
     accepted = []
-    for at in proofs(one.request):
+    for at in proofs(one):
         name, value = one.request.headers[at]
         for changed in changes_of(one, name.lower(), value):
             headers = [*one.request.headers[:at], (name, changed), *one.request.headers[at + 1 :]]
@@ -129,14 +132,12 @@ def changes_of(one: Vector, name: bytes, value: bytes) -> list[bytes]:
 
 def carries(one: Vector, name: bytes, value: bytes, at: int) -> bool:
     """Whether the byte is of a signature that verified, and not of another one in the same list."""
-    lists = {b" ": {"standard_webhooks", "svix", "openai", "gitlab"}, b",": {"stripe"}}
-    for between, listing in lists.items():
-        if one.provider in listing and b"signature" in name:
+    for between in (b" ", b",", b";", b"&"):
+        if between in value:
             start = value.rfind(between, 0, at) + 1
             end = value.find(between, at)
             item = value[start : end if end >= 0 else None]
-            others = [i for i in value.split(between) if i != item]
-            rest = [*one.request.headers]
-            rest = [(k, between.join(others) if k.lower() == name else v) for k, v in rest]
-            return not one.verified(one.request.replace(headers=rest))
+            others = between.join(other for other in value.split(between) if other != item)
+            if one.verified(one.request.with_header(name.decode(), others)):
+                return False
     return True

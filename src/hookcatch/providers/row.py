@@ -65,6 +65,7 @@ class Provider:
         id_is_signed: whether the signature covers the event id.
         body_is_signed: whether it covers the whole body.
         url_is_signed: whether it covers the URL, which then has to be configured.
+        confirmed: whether a first-hand source says how it signs; if not, try it before you rely on it.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Provider:
     id_is_signed: bool = True
     body_is_signed: bool = True
     url_is_signed: bool = False
+    confirmed: bool = True
 
     @property
     def signed(self) -> bool:

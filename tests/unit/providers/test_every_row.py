@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 
 import pytest
 
 from hookcatch.core.errors import ConfigurationError, Rejected
 from hookcatch.core.wire import Request
 from hookcatch.providers import names, provider
+from hookcatch.providers.shapes import NOWHERE
 from hookcatch.signing.keys import MIN_BYTES
 from support.senders import IDS, NOW, TYPES, URL, event, secret, signed
 
@@ -41,7 +43,11 @@ def test_what_it_signs_it_verifies(name: str) -> None:
 def test_an_event_that_is_written_is_read_again(name: str) -> None:
     row = provider(name)
     [read] = row.verify(signed(name), secret=secret(name), now=NOW).events
-    assert (read.id, read.type) == (IDS.get(name, "evt_1"), TYPES.get(name, "order.created"))
+    wanted = IDS.get(name, "evt_1"), TYPES.get(name, "order.created")
+    assert (read.id, read.type) == (
+        "sha256:" + hashlib.sha256(read.body).hexdigest() if row.events.id == NOWHERE else wanted[0],
+        "" if row.events.type == NOWHERE else wanted[1],
+    )
     data = row.events.pick(read.payload)
     found = data.get("message", data)
     assert (found["amount"], found["name"]) == ("12", "Zoë")
