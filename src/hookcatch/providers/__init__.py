@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 from hookcatch.core.errors import ConfigurationError
 
-from . import bespoke, body, public_keys, standard, timestamped, tokens, url
+from . import bespoke, body_base64, body_hex, body_prefixed, public_keys, standard, timestamped, tokens, url
 from .body import hmac as hmac
 from .public_keys import jwt as jwt
 from .row import Facts as Facts
@@ -18,7 +18,9 @@ _ROWS: dict[str, Provider] = {
     row.name: row
     for row in (
         *bespoke.ROWS,
-        *body.ROWS,
+        *body_base64.ROWS,
+        *body_hex.ROWS,
+        *body_prefixed.ROWS,
         *public_keys.ROWS,
         *standard.ROWS,
         *timestamped.ROWS,

@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from hookcatch.core.errors import Rejected
 from hookcatch.core.parse import detect, form_pairs, parse_json
 from hookcatch.core.wire import Request
 
 from .json_path import dig, planted, text_of
+from .parts import Render
 from .places import One, Place, Read, single
 
 
 @dataclass(frozen=True, slots=True)
 class Field(One):
-    """A text or whole number in the JSON body, by its dotted path."""
+    """A text or whole number in the JSON body, by its dotted path; `number` where the sender writes digits bare."""
 
     path: str
+    number: bool = False
 
     @property
     def title(self) -> str:
@@ -35,7 +38,8 @@ class Field(One):
         return read
 
     def write(self, request: Request, value: bytes) -> Request:
-        return request.replace(body=planted(request.body, self.path, value.decode()))
+        text = value.decode()
+        return request.replace(body=planted(request.body, self.path, int(text) if self.number else text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,25 @@ class FieldOrForm(One):
     def write(self, request: Request, value: bytes) -> Request:
         place: Place = self.form if is_form(request) else self.field
         return place.write(request, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The body, or of a form its only field, decoded: Gitea signs the JSON and may send it inside a form. Only
+    the one way in which Go writes such a form is taken, so that no two bodies are the same."""
+
+    name: str = "payload"
+
+    def render(self) -> Render:
+        def render(request: Request, _: bytes) -> bytes:
+            if not is_form(request):
+                return request.body
+            pairs = form_pairs(request.body)
+            if [name for name, _ in pairs] != [self.name] or urlencode(pairs).encode() != request.body:
+                raise Rejected("malformed_body", f"not a plain form with the one field {self.name}")
+            return pairs[0][1].encode()
+
+        return render
 
 
 def is_form(request: Request) -> bool:

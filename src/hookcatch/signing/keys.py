@@ -77,6 +77,49 @@ class Base64:
 
 
 @dataclass(frozen=True, slots=True)
+class Unescaped:
+    """Text in which the five characters special to HTML may be written as entities: WordPress stores it so."""
+
+    def decode(self, secret: Secret) -> tuple[bytes, ...]:
+        text = secret.reveal()
+        for entity, character in (
+            (b"lt", b"<"),
+            (b"gt", b">"),
+            (b"quot", b'"'),
+            (b"#039", b"'"),
+            (b"amp", b"&"),
+        ):
+            text = text.replace(b"&" + entity + b";", character)
+        return (text,)
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Many secrets in one text, a character between them."""
+
+    between: str
+    key: KeyFormat
+
+    def decode(self, secret: Secret) -> tuple[bytes, ...]:
+        texts = secret.reveal().split(self.between.encode())
+        return tuple(key for text in texts for key in self.key.decode(Secret(text)))
+
+
+@dataclass(frozen=True, slots=True)
+class TextOrBase64:
+    """A text that is the key itself, and in case it can be read so, base64 of one: Polar signs with either."""
+
+    prefix: str = ""
+
+    def decode(self, secret: Secret) -> tuple[bytes, ...]:
+        text = secret.reveal()
+        try:
+            return (text, *Base64(self.prefix).decode(secret))
+        except ConfigurationError:
+            return (text,)
+
+
+@dataclass(frozen=True, slots=True)
 class Hex:
     """Pairs of hexadecimal digits."""
 

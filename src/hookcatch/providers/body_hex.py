@@ -1,0 +1,7 @@
+"""Senders that sign the body, in hexadecimal."""
+
+from __future__ import annotations
+
+from .body import hmac
+
+ROWS = (hmac(),)

@@ -1,0 +1,48 @@
+"""Senders that sign another spelling of what they send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from hookcatch.core.errors import Rejected
+from hookcatch.core.secret import Secret
+from hookcatch.core.wire import Request
+
+from .scheme import Bound, Match, Scheme
+
+MAX_SPELLINGS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Respelt:
+    """A scheme over any of the spellings of a request, the first of which the sender of today uses. A spelling
+    must not stand for two requests that mean different things."""
+
+    scheme: Scheme
+    spellings: Callable[[Request], Sequence[Request]] = field(repr=False)
+
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+        bound = self.scheme.bind(secrets, tolerance)
+
+        def check(request: Request, now: float) -> Match:
+            matches: list[Match] = []
+            refusals: list[Rejected] = []
+            for spelt in self.spellings(request)[:MAX_SPELLINGS]:
+                try:
+                    matches.append(bound.check(spelt, now))
+                except Rejected as refusal:
+                    refusals.append(refusal)
+            if not matches:
+                raise refusals[0]
+            return matches[0]
+
+        return Bound(check, bound.precheck)
+
+    def sign(self, request: Request, secret: Secret, now: float) -> Request:
+        spelt = self.spellings(request)[0]
+        signed = self.scheme.sign(spelt, secret, now)
+        return signed if spelt is request else signed.replace(body=request.body)
+
+    def check_strength(self, secret: Secret) -> None:
+        self.scheme.check_strength(secret)
