@@ -47,8 +47,18 @@ def rsa(number: int) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
+def hexadecimal(number: int) -> str:
+    return f"{number:02x}" * 32
+
+
+def base64_(number: int) -> str:
+    return base64.b64encode(text(number).encode()).decode()
+
+
 SECRETS: dict[str, Callable[[int], str]] = {
-    "adyen": lambda number: f"{number:02x}" * 32,
+    "adyen": hexadecimal,
+    "adyen_platforms": hexadecimal,
+    "airtable": base64_,
     "basic_auth": lambda number: f"user{number}:{text(number)}",
     "discord": lambda number: ed25519(number).hex(),
     "gitlab": whsec,
@@ -59,7 +69,13 @@ SECRETS: dict[str, Callable[[int], str]] = {
     "wise": rsa,
 }
 
-IDS = {"adyen": "8815:AUTHORISATION:true", "twilio": "SM1:delivered", "telegram": "1000"}
+IDS = {
+    "adyen": "8815:AUTHORISATION:true",
+    "docusign": "env:order.created:2026-01-02T03:04:05Z",
+    "hubspot_v1": "1000",
+    "telegram": "1000",
+    "twilio": "SM1:delivered",
+}
 TYPES = {"adyen": "AUTHORISATION", "twilio": "delivered", "telegram": "message"}
 
 

@@ -2,15 +2,159 @@
 
 from __future__ import annotations
 
+from hookcatch.signing import keys
 from hookcatch.signing.encoding import BASE64
+from hookcatch.signing.listed import AnyHeader
 from hookcatch.signing.mac import Hmac
 from hookcatch.signing.places import FirstOf, Header
 from hookcatch.signing.schemes import Signed
 
+from .body import of_body
 from .row import Facts, Provider
-from .shapes import AnyOf, Head, Occurred, Path, Shape
+from .shapes import AnyOf, Batch, Head, Joined, Occurred, Path, Shape
 
 ROWS = (
+    Provider(
+        name="adyen_platforms",
+        title="Adyen for Platforms, Balance and Management",
+        scheme=of_body("hmacsignature", encoding=BASE64, key=keys.Hex()),
+        events=Shape(type=Path("type"), data="data", occurred_at=Occurred("timestamp")),
+        docs="https://docs.adyen.com/development-resources/webhooks/secure-webhooks/verify-hmac-signatures/",
+        facts=Facts(
+            ack_deadline=10.0,
+            retry_horizon=30 * 86400.0,
+            id_survives_retry=True,
+            source="https://docs.adyen.com/development-resources/webhooks/troubleshoot",
+            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="docusign",
+        title="DocuSign Connect",
+        # One header for each key of the account.
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=AnyHeader(tuple(f"x-docusign-signature-{number}" for number in range(1, 17))),
+            encoding=BASE64,
+        ),
+        # A retry counts itself in the body, so its bytes are no id.
+        events=Shape(
+            id=Joined((Path("data.envelopeId"), Path("event"), Path("generatedDateTime")), ":"),
+            type=Path("event"),
+            data="data",
+            occurred_at=Occurred("generatedDateTime"),
+        ),
+        docs="https://developers.docusign.com/platform/webhooks/connect/validate/",
+        facts=Facts(
+            ack_deadline=100.0,
+            retry_horizon=15 * 86400.0,
+            id_survives_retry=True,
+            source="https://github.com/docusign/code-examples-python",
+            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="flutterwave",
+        title="Flutterwave (v4)",
+        scheme=of_body("flutterwave-signature", encoding=BASE64),
+        events=Shape(id=Path("id"), type=Path("type"), data="data"),
+        docs="https://developer.flutterwave.com/docs/webhooks",
+        confirmed=False,
+        facts=Facts(
+            ack_deadline=60.0,
+            retry_horizon=5400.0,
+            source="https://developer.flutterwave.com/docs/webhooks",
+            unconfirmed=frozenset({"ack_deadline", "retry_horizon"}),
+        ),
+    ),
+    Provider(
+        name="heroku",
+        title="Heroku",
+        scheme=of_body("heroku-webhook-hmac-sha256", encoding=BASE64),
+        events=Shape(
+            id=Path("id"),
+            type=Joined((Path("resource"), Path("action"))),
+            data="data",
+            occurred_at=Occurred("created_at"),
+        ),
+        docs="https://devcenter.heroku.com/articles/app-webhooks",
+        facts=Facts(
+            retry_horizon=72 * 3600.0,
+            id_survives_retry=True,
+            source="https://devcenter.heroku.com/articles/app-webhooks-schema",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="quickbooks",
+        title="Intuit QuickBooks",
+        scheme=of_body("intuit-signature", encoding=BASE64),
+        events=Shape(
+            id=Path("id"), type=Path("type"), data="data", occurred_at=Occurred("time"), batch=Batch()
+        ),
+        docs="https://developer.intuit.com/app/developer/qbo/docs/develop/webhooks/managing-webhooks-notifications",
+        facts=Facts(
+            ack_deadline=3.0,
+            id_survives_retry=True,
+            source="https://developer.intuit.com/app/developer/qbo/docs/develop/webhooks/managing-webhooks-notifications",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="typeform",
+        title="Typeform",
+        scheme=of_body("typeform-signature", prefix="sha256=", encoding=BASE64),
+        events=Shape(
+            id=Path("event_id"),
+            type=Path("event_type"),
+            data="form_response",
+            occurred_at=Occurred("form_response.submitted_at"),
+        ),
+        docs="https://www.typeform.com/developers/webhooks/secure-your-webhooks/",
+        confirmed=False,
+        facts=Facts(
+            ack_deadline=30.0,
+            retry_horizon=10 * 3600.0,
+            id_survives_retry=True,
+            disables="404 and 410",
+            source="https://www.typeform.com/developers/webhooks/",
+            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry", "disables"}),
+        ),
+    ),
+    Provider(
+        name="woocommerce",
+        title="WooCommerce",
+        scheme=of_body("x-wc-webhook-signature", encoding=BASE64, key=keys.Unescaped()),
+        events=Shape(id=Head("x-wc-webhook-delivery-id"), type=Head("x-wc-webhook-topic")),
+        docs="https://woocommerce.com/document/webhooks/",
+        id_is_signed=False,
+        facts=Facts(
+            ack_deadline=60.0,
+            retry_horizon=0.0,
+            id_survives_retry=False,
+            disables="more than five failures in a row",
+            source="https://github.com/woocommerce/woocommerce",
+            unconfirmed=frozenset({"disables", "retry_horizon"}),
+        ),
+    ),
+    Provider(
+        name="xero",
+        title="Xero",
+        scheme=of_body("x-xero-signature", encoding=BASE64),
+        events=Shape(
+            type=Joined((Path("eventCategory"), Path("eventType"))),
+            occurred_at=Occurred("eventDateUtc"),
+            batch=Batch("events"),
+        ),
+        docs="https://developer.xero.com/documentation/guides/webhooks/configuring-your-server/",
+        facts=Facts(
+            ack_deadline=5.0,
+            retry_horizon=86400.0,
+            id_survives_retry=True,
+            disables="a day of failures; an answer with a body or a cookie is one",
+            source="https://developer.xero.com/documentation/guides/webhooks/configuring-your-server/",
+        ),
+    ),
     Provider(
         name="shopify",
         title="Shopify",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from hookcatch.signing.keys import Base64
+from hookcatch.signing.mac import Hmac
+from hookcatch.signing.places import Tagged
+from hookcatch.signing.schemes import Signed
+
 from .body import of_body
 from .row import Facts, Provider
-from .shapes import Head, Joined, Path, Shape
+from .shapes import AnyOf, Head, Joined, Occurred, Path, Shape
 
 GITHUB_EVENTS = Shape(
     id=Head("x-github-delivery"),
@@ -39,5 +44,145 @@ ROWS = (
         docs="https://docs.github.com/en/webhooks/webhook-events-and-payloads#delivery-headers",
         id_is_signed=False,
         facts=GITHUB_FACTS,
+    ),
+    Provider(
+        name="airtable",
+        title="Airtable",
+        scheme=of_body("x-airtable-content-mac", prefix="hmac-sha256=", key=Base64()),
+        # Only a hint that there is something to fetch.
+        events=Shape(occurred_at=Occurred("timestamp")),
+        docs="https://airtable.com/developers/web/api/webhooks-overview",
+        facts=Facts(
+            id_survives_retry=True,
+            disables="a webhook that is not refreshed for 7 days expires",
+            source="https://github.com/gtalarico/pyairtable",
+            unconfirmed=frozenset({"id_survives_retry", "disables"}),
+        ),
+    ),
+    Provider(
+        name="bitbucket",
+        title="Bitbucket Cloud",
+        scheme=of_body("x-hub-signature", prefix="sha256="),
+        events=Shape(id=Head("x-request-uuid"), type=Head("x-event-key")),
+        docs="https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
+        id_is_signed=False,
+        facts=Facts(
+            ack_deadline=10.0,
+            id_survives_retry=True,
+            source="https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
+            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="bitbucket_server",
+        title="Bitbucket Data Center",
+        scheme=of_body("x-hub-signature", prefix="sha256="),
+        events=Shape(id=Head("x-request-id"), type=Head("x-event-key"), occurred_at=Occurred("date")),
+        docs="https://confluence.atlassian.com/bitbucketserver/manage-webhooks-938025878.html",
+        id_is_signed=False,
+        facts=Facts(
+            source="https://github.com/go-playground/webhooks/tree/master/bitbucket-server",
+        ),
+    ),
+    Provider(
+        name="circleci",
+        title="CircleCI",
+        # Only the version known: another one beside it proves nothing.
+        scheme=Signed(algorithm=Hmac("sha256"), signature=Tagged("circleci-signature", "v1", b",", b"=")),
+        events=Shape(id=Path("id"), type=Path("type"), occurred_at=Occurred("happened_at")),
+        docs="https://circleci.com/docs/guides/integration/outbound-webhooks/",
+        facts=Facts(
+            ack_deadline=10.0,
+            id_survives_retry=True,
+            source="https://github.com/circleci/circleci-docs",
+        ),
+    ),
+    Provider(
+        name="confluence",
+        title="Confluence Data Center",
+        scheme=of_body("x-hub-signature", prefix="sha256="),
+        events=Shape(
+            type=AnyOf((Path("event"), Head("x-event-key"))),
+            occurred_at=Occurred("timestamp", per_second=1000),
+        ),
+        docs="https://confluence.atlassian.com/doc/managing-webhooks-1021225606.html",
+        confirmed=False,
+    ),
+    Provider(
+        name="intercom",
+        title="Intercom",
+        scheme=of_body("x-hub-signature", prefix="sha1=", digest="sha1"),
+        events=Shape(id=Path("id"), type=Path("topic"), data="data.item", occurred_at=Occurred("created_at")),
+        docs="https://developers.intercom.com/docs/references/webhooks/webhook-models",
+        facts=Facts(
+            ack_deadline=5.0,
+            retry_horizon=60.0,
+            id_survives_retry=True,
+            source="https://developers.intercom.com/docs/webhooks/webhook-notifications",
+            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="jira",
+        title="Jira Cloud",
+        scheme=of_body("x-hub-signature", prefix="sha256="),
+        events=Shape(
+            id=Head("x-atlassian-webhook-identifier"),
+            type=Path("webhookEvent"),
+            occurred_at=Occurred("timestamp", per_second=1000),
+        ),
+        docs="https://developer.atlassian.com/cloud/jira/platform/webhooks/",
+        id_is_signed=False,
+        facts=Facts(
+            retry_horizon=75 * 60.0,
+            id_survives_retry=True,
+            source="https://developer.atlassian.com/cloud/jira/platform/webhooks/",
+            unconfirmed=frozenset({"retry_horizon"}),
+        ),
+    ),
+    Provider(
+        name="mollie",
+        title="Mollie (next-gen webhooks)",
+        scheme=of_body("x-mollie-signature", prefix="sha256="),
+        events=Shape(id=Path("id"), type=Path("type"), occurred_at=Occurred("createdAt")),
+        docs="https://docs.mollie.com/reference/webhooks-new",
+        facts=Facts(
+            retry_horizon=26 * 3600.0,
+            id_survives_retry=True,
+            source="https://github.com/mollie/mollie-api-py",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="notion",
+        title="Notion",
+        scheme=of_body("x-notion-signature", prefix="sha256="),
+        events=Shape(id=Path("id"), type=Path("type"), data="data", occurred_at=Occurred("timestamp")),
+        docs="https://developers.notion.com/reference/webhooks",
+        facts=Facts(
+            retry_horizon=86400.0,
+            id_survives_retry=True,
+            source="https://github.com/makenotion/notion-sdk-js",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="pagerduty",
+        title="PagerDuty",
+        scheme=Signed(algorithm=Hmac("sha256"), signature=Tagged("x-pagerduty-signature", "v1", b",", b"=")),
+        events=Shape(
+            id=Path("event.id"),
+            type=Path("event.event_type"),
+            data="event.data",
+            occurred_at=Occurred("event.occurred_at"),
+        ),
+        docs="https://developer.pagerduty.com/docs/webhook-signatures",
+        facts=Facts(
+            ack_deadline=5.0,
+            retry_horizon=48 * 3600.0,
+            id_survives_retry=True,
+            disables="three 4xx in a row, for a day; a 4xx is never tried again",
+            source="https://github.com/PagerDuty/developer-docs",
+        ),
     ),
 )

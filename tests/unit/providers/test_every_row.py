@@ -175,6 +175,8 @@ def test_a_good_secret_is_strong_enough(name: str) -> None:
 
 WEAK = {
     "adyen": "44782DEF",
+    "adyen_platforms": "44782DEF",
+    "airtable": "QUJD",
     "basic_auth": "a:b",
     "gitlab": "whsec_QUJD",
     "openai": "whsec_QUJD",
