@@ -73,6 +73,8 @@ IDS = {
     "adyen": "8815:AUTHORISATION:true",
     "docusign": "env:order.created:2026-01-02T03:04:05Z",
     "hubspot_v1": "1000",
+    "hubspot_v2": "1000",
+    "hubspot_v3": "1000",
     "telegram": "1000",
     "twilio": "SM1:delivered",
 }

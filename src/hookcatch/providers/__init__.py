@@ -6,7 +6,18 @@ from difflib import get_close_matches
 
 from hookcatch.core.errors import ConfigurationError
 
-from . import bespoke, body_base64, body_hex, body_prefixed, public_keys, standard, timestamped, tokens, url
+from . import (
+    bespoke,
+    body_base64,
+    body_hex,
+    body_prefixed,
+    public_keys,
+    standard,
+    timestamped,
+    timestamped_lists,
+    tokens,
+    url,
+)
 from .body import hmac as hmac
 from .public_keys import jwt as jwt
 from .row import Facts as Facts
@@ -24,6 +35,7 @@ _ROWS: dict[str, Provider] = {
         *public_keys.ROWS,
         *standard.ROWS,
         *timestamped.ROWS,
+        *timestamped_lists.ROWS,
         *tokens.ROWS,
         *url.ROWS,
     )

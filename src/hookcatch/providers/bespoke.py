@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac as _hmac
-from collections.abc import Callable, Sequence
+import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
@@ -20,6 +22,7 @@ from hookcatch.signing.json_path import compact, dig
 from hookcatch.signing.mac import Hmac
 from hookcatch.signing.parts import Render
 from hookcatch.signing.places import Header, query_pairs
+from hookcatch.signing.respelt import Respelt
 from hookcatch.signing.scheme import Bound, Match
 from hookcatch.signing.schemes import Signed
 
@@ -156,12 +159,7 @@ class WithAndWithoutPort:
     scheme: Signed
 
     def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
-        bound = self.scheme.bind(secrets, tolerance)
-
-        def check(request: Request, now: float) -> Match:
-            return _first_match(bound.check, [request.replace(url=url) for url in ports(request.url)], now)
-
-        return Bound(check, bound.precheck)
+        return Respelt(self.scheme, _with_other_ports).bind(secrets, tolerance)
 
     def sign(self, request: Request, secret: Secret, now: float) -> Request:
         if self._is_bound_by_hash(request):
@@ -189,6 +187,10 @@ def ports(url: str) -> list[str]:
     return [url, _netloc(parts, f"{parts.netloc}:{default}")] if default else [url]
 
 
+def _with_other_ports(request: Request) -> list[Request]:
+    return [request.replace(url=url) for url in ports(request.url)]
+
+
 def _netloc(parts: SplitResult, netloc: str) -> str:
     return urlunsplit(parts._replace(netloc=netloc))
 
@@ -198,17 +200,18 @@ def _with_hash(url: str, body: bytes) -> str:
     return f"{url}{joint}bodySHA256={hashlib.sha256(body).hexdigest()}"
 
 
-def _first_match(check: Callable[[Request, float], Match], requests: Sequence[Request], now: float) -> Match:
-    matches: list[Match] = []
-    refusal = Rejected("bad_signature")
-    for request in requests:
-        try:
-            matches.append(check(request, now))
-        except Rejected as error:
-            refusal = error
-    if not matches:
-        raise refusal
-    return matches[0]
+def box_spellings(request: Request) -> list[Request]:
+    """The body as it is, and with everything beyond ASCII escaped, which is the same JSON: Box signs this one
+    and sends that. Its library also doubles backslashes; that is other JSON, and not taken."""
+    try:
+        text = request.body.decode()
+    except UnicodeDecodeError:
+        return [request]
+    escaped = _BEYOND_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text).encode()
+    return [request, request.replace(body=escaped)]
+
+
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
 ROWS = (

@@ -19,6 +19,21 @@ GIT_FACTS = Facts(
     unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
 )
 
+HUBSPOT_EVENTS = Shape(
+    id=Path("eventId", number=True),
+    type=Path("subscriptionType"),
+    occurred_at=Occurred("occurredAt", per_second=1000),
+    batch=Batch(),
+)
+HUBSPOT_FACTS = Facts(
+    ack_deadline=5.0,
+    retry_horizon=86400.0,
+    id_survives_retry=True,
+    source="https://github.com/HubSpot/hubspot-api-python",
+    unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+)
+
+
 ROWS = (
     hmac(),
     Provider(
@@ -133,20 +148,9 @@ ROWS = (
         name="hubspot_v1",
         title="HubSpot (signature v1)",
         scheme=Signed(algorithm=Hash("sha256", Side.BEFORE), signature=Header("x-hubspot-signature")),
-        events=Shape(
-            id=Path("eventId", number=True),
-            type=Path("subscriptionType"),
-            occurred_at=Occurred("occurredAt", per_second=1000),
-            batch=Batch(),
-        ),
+        events=HUBSPOT_EVENTS,
         docs="https://developers.hubspot.com/docs/apps/legacy-apps/authentication/validating-requests",
-        facts=Facts(
-            ack_deadline=5.0,
-            retry_horizon=86400.0,
-            id_survives_retry=True,
-            source="https://github.com/HubSpot/hubspot-api-python",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
-        ),
+        facts=HUBSPOT_FACTS,
     ),
     Provider(
         name="lemon_squeezy",

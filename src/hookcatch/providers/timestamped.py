@@ -1,34 +1,67 @@
-"""Senders that sign a time and the body with a shared secret."""
+"""Senders that sign a time and the body with a shared secret, the time in a place of its own."""
 
 from __future__ import annotations
 
+from hookcatch.signing.encoding import BASE64
 from hookcatch.signing.fields import Field, FieldOrForm, Form
-from hookcatch.signing.freshness import Timestamp
+from hookcatch.signing.freshness import MILLISECONDS, RFC3339, Timestamp
+from hookcatch.signing.listed import AnyHeader
 from hookcatch.signing.mac import Hmac
 from hookcatch.signing.parts import BODY, TIME, Nonce
-from hookcatch.signing.places import Header, Pair
+from hookcatch.signing.places import Header
+from hookcatch.signing.respelt import Respelt
 from hookcatch.signing.schemes import Signed
 
+from .bespoke import box_spellings
 from .row import Facts, Provider
-from .shapes import AnyOf, Occurred, Path, Shape
+from .shapes import AnyOf, Head, Joined, Occurred, Path, Shape
 
 ROWS = (
     Provider(
-        name="stripe",
-        title="Stripe",
+        name="box",
+        title="Box",
+        scheme=Respelt(
+            Signed(
+                algorithm=Hmac("sha256"),
+                signature=AnyHeader(("box-signature-primary", "box-signature-secondary")),
+                encoding=BASE64,
+                time=Timestamp(Header("box-delivery-timestamp"), RFC3339, 600.0),
+                message=(BODY, TIME),
+            ),
+            box_spellings,
+        ),
+        # box-delivery-id is another one at each attempt.
+        events=Shape(id=Path("id"), type=Path("trigger"), data="source", occurred_at=Occurred("created_at")),
+        docs="https://developer.box.com/guides/webhooks/v2/signatures-v2/",
+        facts=Facts(
+            ack_deadline=30.0,
+            retry_horizon=2 * 3600.0,
+            id_survives_retry=True,
+            source="https://developer.box.com/guides/webhooks/",
+        ),
+    ),
+    Provider(
+        name="linear",
+        title="Linear",
         scheme=Signed(
             algorithm=Hmac("sha256"),
-            signature=Pair("stripe-signature", "v1"),
-            time=Timestamp(Pair("stripe-signature", "t")),
-            message=(TIME, b".", BODY),
+            signature=Header("linear-signature"),
+            # Linear does not say whether a retry, an hour later, carries a new time.
+            time=Timestamp(Field("webhookTimestamp", number=True), MILLISECONDS, 60.0),
         ),
-        events=Shape(id=Path("id"), type=Path("type"), data="data.object", occurred_at=Occurred("created")),
-        docs="https://docs.stripe.com/webhooks/signature",
+        events=Shape(
+            id=Head("linear-delivery"),
+            type=Joined((Path("type"), Path("action"))),
+            data="data",
+            occurred_at=Occurred("createdAt"),
+        ),
+        docs="https://linear.app/developers/webhooks",
+        id_is_signed=False,
         facts=Facts(
-            retry_horizon=3 * 86400.0,
+            ack_deadline=5.0,
+            retry_horizon=7 * 3600.0,
             id_survives_retry=True,
-            bad_signature_status=400,
-            source="https://docs.stripe.com/webhooks",
+            source="https://github.com/linear/linear",
             unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
         ),
     ),
@@ -82,6 +115,30 @@ ROWS = (
             disables="406 stops the retries of that delivery",
             source="https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks",
             unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="zendesk",
+        title="Zendesk",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Header("x-zendesk-webhook-signature"),
+            encoding=BASE64,
+            time=Timestamp(Header("x-zendesk-webhook-signature-timestamp"), RFC3339),
+            message=(TIME, BODY),
+        ),
+        events=Shape(
+            id=AnyOf((Head("x-zendesk-webhook-invocation-id"), Path("id"))),
+            type=Path("type"),
+            data="detail",
+            occurred_at=Occurred("time"),
+        ),
+        docs="https://developer.zendesk.com/documentation/webhooks/verifying/",
+        id_is_signed=False,
+        facts=Facts(
+            ack_deadline=12.0,
+            source="https://developer.zendesk.com/documentation/webhooks/anatomy-of-a-webhook-request/",
+            unconfirmed=frozenset({"ack_deadline"}),
         ),
     ),
 )

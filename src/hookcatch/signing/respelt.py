@@ -16,8 +16,8 @@ MAX_SPELLINGS = 4
 
 @dataclass(frozen=True, slots=True)
 class Respelt:
-    """A scheme over any of the spellings of a request, the first of which the sender of today uses. A spelling
-    must not stand for two requests that mean different things."""
+    """A scheme over any of the spellings of a request, as it stands or otherwise. A
+    spelling must not stand for two requests that mean different things."""
 
     scheme: Scheme
     spellings: Callable[[Request], Sequence[Request]] = field(repr=False)
@@ -40,9 +40,7 @@ class Respelt:
         return Bound(check, bound.precheck)
 
     def sign(self, request: Request, secret: Secret, now: float) -> Request:
-        spelt = self.spellings(request)[0]
-        signed = self.scheme.sign(spelt, secret, now)
-        return signed if spelt is request else signed.replace(body=request.body)
+        return self.scheme.sign(request, secret, now)
 
     def check_strength(self, secret: Secret) -> None:
         self.scheme.check_strength(secret)

@@ -1,0 +1,146 @@
+"""Senders that list a time and the signatures over it and the body in one header."""
+
+from __future__ import annotations
+
+from hookcatch.signing.encoding import BASE64URL, HEX, Encoding
+from hookcatch.signing.freshness import MILLISECONDS, SECONDS, TOLERANCE, Digits, Timestamp
+from hookcatch.signing.listed import First, Others
+from hookcatch.signing.mac import Hmac
+from hookcatch.signing.parts import BODY, TIME
+from hookcatch.signing.places import Pair
+from hookcatch.signing.schemes import Signed
+
+from .row import Facts, Provider
+from .shapes import Head, Joined, Occurred, Path, Shape
+
+
+def listed(
+    header: str,
+    *,
+    between: bytes = b",",
+    unit: Digits = SECONDS,
+    tolerance: float | None = TOLERANCE,
+    encoding: Encoding = HEX,
+) -> Signed:
+    """HMAC-SHA256 over `time.body`, in `t=...,v1=...` as Stripe writes it."""
+    return Signed(
+        algorithm=Hmac("sha256"),
+        signature=Pair(header, "v1", between),
+        encoding=encoding,
+        time=Timestamp(Pair(header, "t", between), unit, tolerance),
+        message=(TIME, b".", BODY),
+    )
+
+
+ROWS = (
+    Provider(
+        name="calendly",
+        title="Calendly",
+        scheme=listed("calendly-webhook-signature", tolerance=180.0),
+        events=Shape(type=Path("event"), data="payload", occurred_at=Occurred("created_at")),
+        docs="https://developer.calendly.com/api-docs/overview/webhooks/webhook-signatures",
+        facts=Facts(
+            retry_horizon=86400.0,
+            id_survives_retry=True,
+            source="https://developer.calendly.com/api-docs/overview/webhooks/webhook-signatures",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="mux",
+        title="Mux",
+        scheme=listed("mux-signature"),
+        events=Shape(id=Path("id"), type=Path("type"), data="data", occurred_at=Occurred("created_at")),
+        docs="https://www.mux.com/docs/core/verify-webhook-signatures",
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/muxinc/mux-node-sdk",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="paddle_billing",
+        title="Paddle Billing",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Pair("paddle-signature", "h1", b";"),
+            # What Paddle's libraries allow; a machine whose clock is off needs more.
+            time=Timestamp(Pair("paddle-signature", "ts", b";"), tolerance=5.0),
+            message=(TIME, b":", BODY),
+        ),
+        events=Shape(
+            id=Path("event_id"), type=Path("event_type"), data="data", occurred_at=Occurred("occurred_at")
+        ),
+        docs="https://developer.paddle.com/webhooks/signature-verification",
+        facts=Facts(
+            ack_deadline=5.0,
+            retry_horizon=3 * 86400.0,
+            id_survives_retry=True,
+            source="https://github.com/PaddleHQ/paddle-python-sdk",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="recurly",
+        title="Recurly",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Others("recurly-signature"),
+            time=Timestamp(First("recurly-signature"), MILLISECONDS),
+            message=(TIME, b".", BODY),
+        ),
+        # Whether `id` is that of the notification or of the object is not said: the content is safe.
+        events=Shape(
+            type=Joined((Path("object_type"), Path("event_type"))), occurred_at=Occurred("event_time")
+        ),
+        docs="https://docs.recurly.com/recurly-subscriptions/docs/webhooks",
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/recurly/recurly-client-ruby/blob/v4-v2021-02-25/lib/recurly/webhooks.rb",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="sanity",
+        title="Sanity",
+        scheme=listed("sanity-webhook-signature", unit=MILLISECONDS, tolerance=None, encoding=BASE64URL),
+        # The body is whatever the projection of the webhook makes of the document.
+        events=Shape(id=Head("idempotency-key"), type=Head("sanity-operation")),
+        docs="https://www.sanity.io/docs/content-lake/webhook-best-practices",
+        id_is_signed=False,
+        facts=Facts(
+            ack_deadline=30.0,
+            retry_horizon=1800.0,
+            id_survives_retry=True,
+            source="https://github.com/sanity-io/webhook-toolkit",
+            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="stripe",
+        title="Stripe",
+        scheme=listed("stripe-signature"),
+        events=Shape(id=Path("id"), type=Path("type"), data="data.object", occurred_at=Occurred("created")),
+        docs="https://docs.stripe.com/webhooks/signature",
+        facts=Facts(
+            retry_horizon=3 * 86400.0,
+            id_survives_retry=True,
+            bad_signature_status=400,
+            source="https://docs.stripe.com/webhooks",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="workos",
+        title="WorkOS",
+        scheme=listed("workos-signature", between=b", ", unit=MILLISECONDS, tolerance=180.0),
+        events=Shape(id=Path("id"), type=Path("event"), data="data", occurred_at=Occurred("created_at")),
+        docs="https://workos.com/docs/events/data-syncing/webhooks",
+        facts=Facts(
+            retry_horizon=3 * 86400.0,
+            id_survives_retry=True,
+            source="https://github.com/workos/workos-python",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+)
