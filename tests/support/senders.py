@@ -51,6 +51,10 @@ def hexadecimal(number: int) -> str:
     return f"{number:02x}" * 32
 
 
+def user_password(number: int) -> str:
+    return f"user{number}:{text(number)}"
+
+
 def base64_(number: int) -> str:
     return base64.b64encode(text(number).encode()).decode()
 
@@ -59,10 +63,13 @@ SECRETS: dict[str, Callable[[int], str]] = {
     "adyen": hexadecimal,
     "adyen_platforms": hexadecimal,
     "airtable": base64_,
-    "basic_auth": lambda number: f"user{number}:{text(number)}",
+    "basic_auth": user_password,
+    "chargebee": user_password,
+    "clerk": whsec,
     "discord": lambda number: ed25519(number).hex(),
     "gitlab": whsec,
     "openai": whsec,
+    "plaid": ecdsa,
     "sendgrid": ecdsa,
     "standard_webhooks": whsec,
     "svix": whsec,

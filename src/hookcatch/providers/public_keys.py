@@ -12,7 +12,7 @@ from hookcatch.signing.public_key import Ecdsa, Ed25519, Rsa
 from hookcatch.signing.schemes import Signed
 
 from .row import Facts, Provider
-from .shapes import AnyOf, Batch, Head, Occurred, Path, Shape
+from .shapes import AnyOf, Batch, Head, Joined, Occurred, Path, Shape
 
 
 def jwt(
@@ -57,6 +57,44 @@ ROWS = (
             success_status=204,
             disables="it sends bad signatures on purpose, and stops unless they get 401",
             source="https://docs.discord.com/developers/events/webhook-events",
+        ),
+    ),
+    Provider(
+        name="netlify",
+        title="Netlify",
+        # The token says neither when it was made nor until when it holds.
+        scheme=Jwt(
+            algorithm="HS256",
+            token=Header("x-webhook-signature"),
+            body=BodyClaim("sha256"),
+            issuer="netlify",
+            tolerance=None,
+        ),
+        # `id` is that of the deploy, which has many states.
+        events=Shape(
+            type=AnyOf((Head("x-netlify-event"), Path("state"))), occurred_at=Occurred("updated_at")
+        ),
+        docs="https://docs.netlify.com/site-deploys/notifications/",
+        confirmed=False,
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://docs.netlify.com/site-deploys/notifications/",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="plaid",
+        title="Plaid",
+        # The keys are given as JWKs, all those in use: the sender's kid chooses none.
+        scheme=Jwt(algorithm="ES256", token=Header("plaid-verification")),
+        events=Shape(type=Joined((Path("webhook_type"), Path("webhook_code")))),
+        docs="https://plaid.com/docs/api/webhooks/webhook-verification/",
+        facts=Facts(
+            ack_deadline=10.0,
+            retry_horizon=86400.0,
+            id_survives_retry=True,
+            source="https://plaid.com/docs/api/webhooks/",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
         ),
     ),
     Provider(

@@ -88,6 +88,45 @@ ROWS = (
         ),
     ),
     Provider(
+        name="bigcommerce",
+        title="BigCommerce",
+        scheme=standard("webhook", key=keys.Utf8()),
+        # One hash for all deliveries of one event, also when it is fired twice.
+        events=Shape(
+            id=AnyOf((Head("webhook-id"), Path("hash"))),
+            type=Path("scope"),
+            data="data",
+            occurred_at=Occurred("created_at"),
+        ),
+        docs="https://developer.bigcommerce.com/docs/integrations/webhooks",
+        facts=Facts(
+            retry_horizon=172_890.0,
+            id_survives_retry=True,
+            disables="48 hours of failures; a success rate under 90 % in two minutes pauses the domain",
+            source="https://developer.bigcommerce.com/docs/integrations/webhooks",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="clerk",
+        title="Clerk",
+        scheme=standard("svix"),
+        events=Shape(
+            id=Head("svix-id"),
+            type=Path("type"),
+            data="data",
+            occurred_at=Occurred("timestamp", per_second=1000),
+        ),
+        docs="https://clerk.com/docs/webhooks/overview",
+        facts=Facts(
+            ack_deadline=15.0,
+            retry_horizon=99_305.0,
+            id_survives_retry=True,
+            disables="five days of failures",
+            source="https://github.com/clerk/javascript",
+        ),
+    ),
+    Provider(
         name="openai",
         title="OpenAI",
         scheme=standard("webhook", key=keys.Base64("whsec_", bare=keys.Utf8())),
@@ -100,6 +139,20 @@ ROWS = (
             id_survives_retry=True,
             source="https://platform.openai.com/docs/guides/webhooks",
             unconfirmed=frozenset({"retry_horizon"}),
+        ),
+    ),
+    Provider(
+        name="polar",
+        title="Polar",
+        scheme=standard("webhook", key=keys.TextOrBase64("whsec_")),
+        events=Shape(
+            id=Head("webhook-id"), type=Path("type"), data="data", occurred_at=Occurred("timestamp")
+        ),
+        docs="https://polar.sh/docs/integrate/webhooks/delivery",
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/polarsource/polar-python",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(

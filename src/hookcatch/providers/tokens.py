@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from hookcatch.core.parse import parse_json
 from hookcatch.signing import keys
+from hookcatch.signing.fields import Field
+from hookcatch.signing.json_path import compact
 from hookcatch.signing.places import BasicCredentials, Header
 from hookcatch.signing.schemes import Token, Unsigned
 
 from .row import Facts, Provider
-from .shapes import OtherKey, Path, Shape
+from .shapes import Head, Occurred, OtherKey, Path, Shape
 
 EVENTS = Shape(id=Path("id"), type=Path("type"))
 
@@ -31,6 +34,13 @@ def token(
     )
 
 
+def without_passcode(body: bytes) -> bytes:
+    """What of a body may be kept: credentials never are (ATTACKS A58)."""
+    payload = parse_json(body)
+    kept = {key: value for key, value in payload.items() if key != "passcode"}
+    return compact(kept)
+
+
 ROWS = (
     token(),
     Provider(
@@ -41,6 +51,56 @@ ROWS = (
         docs="https://www.rfc-editor.org/rfc/rfc7617",
         id_is_signed=False,
         body_is_signed=False,
+    ),
+    Provider(
+        name="chargebee",
+        title="Chargebee",
+        scheme=Token(BasicCredentials(), key=keys.UserPassword()),
+        events=Shape(
+            id=Path("id"), type=Path("event_type"), data="content", occurred_at=Occurred("occurred_at")
+        ),
+        docs="https://www.chargebee.com/docs/2.0/webhook_settings.html",
+        id_is_signed=False,
+        body_is_signed=False,
+        facts=Facts(
+            ack_deadline=20.0,
+            retry_horizon=3 * 86400.0,
+            id_survives_retry=True,
+            source="https://github.com/chargebee/chargebee-node",
+            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="figma",
+        title="Figma",
+        scheme=Token(Field("passcode")),
+        events=Shape(type=Path("event_type"), occurred_at=Occurred("timestamp"), content=without_passcode),
+        docs="https://developers.figma.com/docs/rest-api/webhooks-security/",
+        id_is_signed=False,
+        body_is_signed=False,
+        facts=Facts(
+            retry_horizon=12_900.0,
+            id_survives_retry=True,
+            source="https://github.com/figma/rest-api-spec",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="flutterwave_v3",
+        title="Flutterwave (v3)",
+        scheme=Token(Header("verif-hash")),
+        events=Shape(type=Path("event"), data="data", occurred_at=Occurred("data.created_at")),
+        docs="https://developer.flutterwave.com/v3.0.0/docs/webhooks",
+        id_is_signed=False,
+        body_is_signed=False,
+        confirmed=False,
+        facts=Facts(
+            ack_deadline=60.0,
+            retry_horizon=5400.0,
+            id_survives_retry=True,
+            source="https://developer.flutterwave.com/docs/webhooks",
+            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+        ),
     ),
     Provider(
         name="telegram",
@@ -63,5 +123,21 @@ ROWS = (
         events=EVENTS,
         id_is_signed=False,
         body_is_signed=False,
+    ),
+    Provider(
+        name="xendit",
+        title="Xendit",
+        scheme=Token(Header("x-callback-token")),
+        events=Shape(id=Head("webhook-id"), type=Path("event"), data="data", occurred_at=Occurred("created")),
+        docs="https://docs.xendit.co/webhook/getting-started",
+        id_is_signed=False,
+        body_is_signed=False,
+        confirmed=False,
+        facts=Facts(
+            ack_deadline=30.0,
+            id_survives_retry=True,
+            source="https://docs.xendit.co/webhook/delivery-attempts-and-retries",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
     ),
 )
