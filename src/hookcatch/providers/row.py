@@ -89,6 +89,7 @@ class Provider:
     ) -> Verifier:
         """Decode and check the secrets, once. `tolerance` is how many seconds a signed time may be off, either
         way; None takes the sender's own. Raises ConfigurationError, saying what to change."""
+        self.events.check_extras()
         known = () if isinstance(self.scheme, Unsigned) else secrets_of(secrets)
         bound = self.scheme.bind(known, tolerance)
         return Verifier(self, bound.check, bound.precheck)

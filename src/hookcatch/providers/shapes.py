@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -200,6 +201,7 @@ class Shape:
     form_payload: a form may carry JSON in its field `payload`.
     batch: how one delivery carries many events.
     form: whether `write` writes a form, the events being flat.
+    kind: the content type that `write` gives, where `form` does not say it.
     content: what of the body is the payload, where it is not all.
     """
 
@@ -210,6 +212,7 @@ class Shape:
     format: Format | None = None
     form_payload: bool = False
     form: bool = False
+    kind: str = "application/json"
     batch: Batch | None = None
     content: Callable[[bytes], bytes] = field(default=_body, repr=False)
 
@@ -227,7 +230,7 @@ class Shape:
 
     def write(self, request: Request, id: str, type: str, data: Any) -> Request:
         """The request with one event for a body: what `read` would give back. To send and to test with."""
-        kind = "application/x-www-form-urlencoded" if self.form else "application/json"
+        kind = "application/x-www-form-urlencoded" if self.form else self.kind
         draft = Draft({"content-type": kind}, _nested(self.data, data))
         if isinstance(draft.payload, dict):
             draft.payload = dict(draft.payload)
@@ -242,7 +245,14 @@ class Shape:
     def _written(self, payload: Any) -> bytes:
         if isinstance(payload, bytes):
             return payload
+        if self.format == "xml":
+            return "".join(_element(name, value) for name, value in payload.items()).encode()
         return urlencode(payload, doseq=True).encode() if self.form else compact(payload)
+
+    def check_extras(self) -> None:
+        """Raises MissingExtra if the events cannot be read with what is installed."""
+        if self.format == "xml":
+            parse(b"<a/>", "xml")
 
     def headers(self) -> frozenset[bytes]:
         """The headers in which something of an event stands."""
@@ -298,6 +308,12 @@ def _has_lines(request: Request, body: bytes) -> bool:
     except Rejected:
         return True
     return False
+
+
+def _element(name: str, value: Any) -> str:
+    if isinstance(value, dict):
+        return f"<{name}>{''.join(_element(key, inner) for key, inner in value.items())}</{name}>"
+    return f"<{name}>{escape(str(value), quote=False)}</{name}>"
 
 
 def _nested(path: str, value: Any) -> Any:

@@ -37,8 +37,9 @@ def token(
 def without_passcode(body: bytes) -> bytes:
     """What of a body may be kept: credentials never are (ATTACKS A58)."""
     payload = parse_json(body)
-    kept = {key: value for key, value in payload.items() if key != "passcode"}
-    return compact(kept)
+    if not isinstance(payload, dict):
+        return body
+    return compact({key: value for key, value in payload.items() if key != "passcode"})
 
 
 ROWS = (

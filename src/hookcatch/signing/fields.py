@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -58,7 +59,9 @@ class Form(One):
 
     def reader(self) -> Read:
         def read(request: Request) -> bytes | None:
-            return single([v for k, v in form_pairs(request.body) if k == self.name], self.title)
+            # Without a single `=` it is no form at all, so nothing of one is malformed but all of it missing.
+            pairs = form_pairs(request.body) if b"=" in request.body else []
+            return single([v for k, v in pairs if k == self.name], self.title)
 
         return read
 
@@ -108,6 +111,29 @@ class Payload:
             return pairs[0][1].encode()
 
         return render
+
+
+@dataclass(frozen=True, slots=True)
+class FirstItem:
+    """The body; of a JSON list only its first item, as it stands there. The others are not signed: Segment."""
+
+    def render(self) -> Render:
+        def render(request: Request, _: bytes) -> bytes:
+            body = request.body
+            if not body.startswith(b"["):
+                return body
+            parse_json(body)  # what is read below is JSON, not deep, and in UTF-8
+            text = body.decode()
+            start = len(text) - len(text[1:].lstrip(" \t\r\n"))
+            if text[start] == "]":
+                raise Rejected("missing_signature", "a list without items is signed by nobody")
+            return text[start : _PLAIN.raw_decode(text, start)[1]].encode()
+
+        return render
+
+
+# Digits stay text: how many there are does not matter.
+_PLAIN = json.JSONDecoder(parse_int=str, parse_float=str)
 
 
 def is_form(request: Request) -> bool:

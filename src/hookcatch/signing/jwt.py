@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from hookcatch.core.errors import ConfigurationError, MissingExtra, Rejected
 from hookcatch.core.parse import parse_json
@@ -28,6 +28,17 @@ LEEWAY = 60.0
 """Seconds that `exp` and `nbf` may be off, for clocks that differ."""
 
 
+class Claim(Protocol):
+    """A claim that binds the token to something of the request."""
+
+    @property
+    def name(self) -> str: ...
+
+    def value(self, request: Request) -> bytes:
+        """What the claim has to say."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class BodyClaim:
     """The claim that holds the SHA-256 of the body, and how it is written."""
@@ -35,23 +46,29 @@ class BodyClaim:
     name: str
     encoding: Encoding = HEX
 
+    def value(self, request: Request) -> bytes:
+        return self.encoding.encode(hashlib.sha256(request.body).digest())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jwt:
     """Attributes:
     algorithm: HS256, ES256, RS256, EdDSA ...: the only one accepted.
     token: where the token stands.
-    body: the claim that binds the body; None for senders that do not bind it.
+    body: the claim that binds the body, or what else of the request; None for senders that bind nothing.
     issuer, audience: what `iss` and `aud` must say; None does not look.
     tolerance: seconds that `iat` may be off, either way; None does not ask for an `iat`.
+    lifetime: seconds from `iat` to the `exp` of tokens made here; None makes them without. A given `exp` is
+        obeyed in any case.
     """
 
     algorithm: str
     token: Place = Header("authorization", prefix="Bearer ")
-    body: BodyClaim | None = BodyClaim("request_body_sha256")
+    body: Claim | None = BodyClaim("request_body_sha256")
     issuer: str | None = None
     audience: str | None = None
     tolerance: float | None = TOLERANCE
+    lifetime: float | None = None
 
     def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
         algorithm = _algorithm(self.algorithm)
@@ -70,7 +87,7 @@ class Jwt:
             found = [at for at, key in enumerate(keys) if algorithm.verify(signed, key, signature)]
             if not found:
                 raise Rejected("bad_signature")
-            self._agree(claims, request.body)
+            self._agree(claims, request)
             return Match(found[0], timely(claims, now))
 
         def precheck(request: Request, now: float | None) -> None:
@@ -85,8 +102,10 @@ class Jwt:
         if not isinstance(key, bytes) and not hasattr(key, "sign"):
             raise ConfigurationError("signing needs the private key; this one can only verify")
         given: dict[str, Any] = {"iat": int(now), "iss": self.issuer, "aud": self.audience}
+        if self.lifetime is not None:
+            given["exp"] = int(now + self.lifetime)
         if self.body is not None:
-            given[self.body.name] = _hash(self.body, request.body).decode()
+            given[self.body.name] = self.body.value(request).decode()
         claims = {name: value for name, value in given.items() if value is not None}
         head = compact({"alg": self.algorithm, "typ": "JWT"})
         signed = BASE64URL.encode(head) + b"." + BASE64URL.encode(compact(claims))
@@ -106,7 +125,7 @@ class Jwt:
             raise Rejected("malformed_signature", f"not a plain {self.algorithm} token")
         return text.rpartition(b".")[0], parts[2], claims
 
-    def _agree(self, claims: Mapping[str, Any], body: bytes) -> None:
+    def _agree(self, claims: Mapping[str, Any], request: Request) -> None:
         if self.issuer is not None and claims.get("iss") != self.issuer:
             raise Rejected("bad_signature", "another issuer")
         audiences = claims.get("aud")
@@ -117,8 +136,10 @@ class Jwt:
         if self.body is None:
             return
         vouched = claims.get(self.body.name)
-        if not isinstance(vouched, str) or not hmac.compare_digest(vouched.encode(), _hash(self.body, body)):
-            raise Rejected("bad_signature", f"the claim {self.body.name} is not the hash of the body")
+        if not isinstance(vouched, str) or not hmac.compare_digest(
+            vouched.encode(), self.body.value(request)
+        ):
+            raise Rejected("bad_signature", f"the claim {self.body.name} says something else")
 
     def _timely(self, tolerance: float | None) -> Callable[[Mapping[str, Any], float], float | None]:
         allowed = limit(self.tolerance, tolerance)
@@ -186,7 +207,3 @@ def _time(claims: Mapping[str, Any], name: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
         raise Rejected("malformed_timestamp", f"{name} is not a time")
     return float(value)
-
-
-def _hash(claim: BodyClaim, body: bytes) -> bytes:
-    return claim.encoding.encode(hashlib.sha256(body).digest())

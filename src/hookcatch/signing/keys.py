@@ -144,7 +144,7 @@ class UserPassword:
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """PEM text as it stands, or else base64 of the DER."""
+    """PEM text as it stands, of a key or of a certificate, or else base64 of the DER."""
 
     def decode(self, secret: Secret) -> tuple[bytes, ...]:
         text = secret.reveal().strip()

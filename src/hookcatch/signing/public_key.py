@@ -173,13 +173,17 @@ def _digest(name: str) -> Any:
 
 def _load(key: bytes, kind: Any, title: str) -> Any:
     from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
+    from cryptography.x509 import load_pem_x509_certificate
 
     try:
-        found = load_pem_public_key(key) if _is_pem(key) else load_der_public_key(key)
+        if key.startswith(b"-----BEGIN CERTIFICATE-----"):
+            found: Any = load_pem_x509_certificate(key).public_key()
+        else:
+            found = load_pem_public_key(key) if _is_pem(key) else load_der_public_key(key)
     except ValueError:
         raise ConfigurationError(
-            f"the secret is not a public key: the sender's {title} key is needed, as PEM, base64 of its DER "
-            "or in the form the sender's documentation shows"
+            f"the secret is not a public key: the sender's {title} key is needed, as PEM, base64 of its DER, "
+            "a certificate or in the form the sender's documentation shows"
         ) from None
     if not isinstance(found, kind):
         raise ConfigurationError(f"the public key is of another kind: the sender signs with {title}")

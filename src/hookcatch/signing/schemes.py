@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from hookcatch.core.errors import ConfigurationError, Rejected
@@ -148,6 +148,27 @@ class BySecret:
 
     def check_strength(self, secret: Secret) -> None:
         self._scheme(secret).check_strength(secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A scheme that is made for each secret, because something of the configuration that is signed along is
+    written beside the key; `make` gives the scheme and the key. Raises ConfigurationError for a bad secret."""
+
+    make: Callable[[Secret], tuple[Scheme, Secret]] = field(repr=False)
+
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+        made = [self.make(secret) for secret in secrets]
+        bound = [(scheme.bind([key], tolerance), [at]) for at, (scheme, key) in enumerate(made)]
+        return _any_of(bound)
+
+    def sign(self, request: Request, secret: Secret, now: float) -> Request:
+        scheme, key = self.make(secret)
+        return scheme.sign(request, key, now)
+
+    def check_strength(self, secret: Secret) -> None:
+        scheme, key = self.make(secret)
+        scheme.check_strength(key)
 
 
 def _any_of(bound: Sequence[tuple[Bound, list[int]]]) -> Bound:

@@ -109,7 +109,7 @@ def test_a_list_without_ours_is_missing_a_signature(value: str) -> None:
         (BasicCredentials(), EMPTY.with_header("authorization", "Bearer QQ==")),
         (BasicCredentials(), EMPTY.with_header("authorization", "Basic")),
         (Field("a"), EMPTY.replace(body=b"{")),
-        (Form("a"), EMPTY_FORM.replace(body=b"%ff")),
+        (Form("a"), EMPTY_FORM.replace(body=b"a=%ff")),
     ],
 )
 def test_what_is_ambiguous_or_malformed_is_refused(place: Place, request_: Request) -> None:
