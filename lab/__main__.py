@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from . import disk_full, drain, poison, race, strace_ack, zombie
+from . import crash_points, disk_full, drain, poison, race, slow, strace_ack, zombie
 from .broken import BROKEN
 from .crash import Storm, crash
 from .options import Options
@@ -109,6 +109,24 @@ def crash_command(
             tx=mode == "stored+tx",
             broken=broken,
         )
+
+
+@main.command("crash-points")
+@click.option("--mode", default="stored+tx", type=click.Choice(["stored", "stored+tx"]), show_default=True)
+@click.option("--ack", default="stored", type=click.Choice(["stored", "handled"]), show_default=True)
+@json_option
+def crash_points_command(mode: str, ack: str, to: Path | None) -> None:
+    """E4: the process ends before and after each single call of the store."""
+    conclude(crash_points.crash_points, to, tx=mode == "stored+tx", ack=ack)
+
+
+@main.command("slow")
+@click.option("--n", default=20, show_default=True)
+@click.option("--mode", default="stored+tx", type=click.Choice(["stored", "stored+tx"]), show_default=True)
+@json_option
+def slow_command(n: int, mode: str, to: Path | None) -> None:
+    """E12, in part: handlers that take three leases keep them all."""
+    conclude(lambda options, place: slow.slow(n, options, place), to, tx=mode == "stored+tx")
 
 
 @main.command("strace-ack")

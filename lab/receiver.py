@@ -24,8 +24,14 @@ def build(options: Options) -> Hookcatch:
     """The app, whole or broken on purpose."""
     inbox = broken(options.broken, open_inbox(options.inbox_url, clock=time.time))
     hooks = Hookcatch(inbox, concurrency=options.concurrency, worker=options.worker, lease=options.lease)
+    register(hooks, options)
+    return hooks
+
+
+def register(hooks: Hookcatch, options: Options, **more: Any) -> None:
+    """The shop, and what is done about its orders."""
     source: Any = hooks.source(
-        "shop", provider="standard_webhooks", secret=SECRET, ack=options.ack, ack_deadline=5.0
+        "shop", provider="standard_webhooks", secret=SECRET, ack=options.ack, ack_deadline=5.0, **more
     )
     retry = Backoff(base=0.2, cap=1.0)
     if options.tx:
@@ -44,8 +50,6 @@ def build(options: Options) -> Hookcatch:
             time.sleep(options.before)
             ledger.append(options.ledger, event.id, event.attempt)
             time.sleep(options.after)
-
-    return hooks
 
 
 async def before(event: Event, options: Options) -> None:
