@@ -12,7 +12,11 @@ from hookcatch.signing.keys import (
     MAX_SECRETS,
     Base64,
     Hex,
+    KeyFormat,
     PublicKey,
+    Several,
+    TextOrBase64,
+    Unescaped,
     UserPassword,
     Utf8,
     check_strength,
@@ -121,3 +125,26 @@ def test_sixteen_bytes_are_enough() -> None:
     check_strength(b"x" * 16)
     with pytest.raises(ConfigurationError, match="only 15 bytes long, at least 16"):
         check_strength(b"x" * 15)
+
+
+def decoded(key: KeyFormat, text: str) -> tuple[bytes, ...]:
+    return key.decode(Secret(text.encode()))
+
+
+def test_the_entities_of_html_in_a_secret_are_decoded_once() -> None:
+    assert decoded(Unescaped(), "a&amp;b&lt;&gt;&quot;&#039;") == (b"a&b<>\"'",)
+    assert decoded(Unescaped(), "&amp;lt; &eacute; &") == (b"&lt; &eacute; &",)
+
+
+def test_many_secrets_in_one_text_are_many_keys() -> None:
+    split = Several("|", Base64("v1,whsec_"))
+    assert decoded(split, f"v1,whsec_{TEXT}|v1,whsec_QUJD") == (KEY, b"ABC")
+    assert decoded(split, f"v1,whsec_{TEXT}") == (KEY,)
+    for text in ("|", f"v1,whsec_{TEXT}|", "v1,whsec_%%%"):
+        with pytest.raises(ConfigurationError, match="base64"):
+            decoded(split, text)
+
+
+def test_a_text_that_is_base64_as_well_is_two_keys() -> None:
+    assert decoded(TextOrBase64("whsec_"), f"whsec_{TEXT}") == (f"whsec_{TEXT}".encode(), KEY)
+    assert decoded(TextOrBase64("whsec_"), "not base64!") == (b"not base64!",)

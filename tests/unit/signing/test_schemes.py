@@ -5,10 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +35,7 @@ from hookcatch.signing.parts import BODY, TIME, Nonce
 from hookcatch.signing.places import FirstOf, Header, Pair, Query, Tagged
 from hookcatch.signing.public_key import Ecdsa, Ed25519, Padding, Rsa
 from hookcatch.signing.scheme import Bound, Match, Scheme
-from hookcatch.signing.schemes import BySecret, Signed, Token, Unsigned
+from hookcatch.signing.schemes import BySecret, Made, Signed, Token, Unsigned
 from hookcatch.signing.signed_text import SignedText, value_of
 from support.senders import ecdsa as ecdsa_pem
 from support.senders import ed25519 as ed25519_key
@@ -66,6 +76,15 @@ def test_hmac_on_a_kept_key_is_hmac(key: bytes, message: bytes) -> None:
 
     match = Hmac("sha256").matcher([key], HEX)
     assert match(message, [hmac.new(key, message, "sha256").hexdigest().encode()]) == 0
+
+
+def test_what_none_of_several_keys_made_is_refused() -> None:
+    scheme = Signed(algorithm=Hmac(), signature=Header("x-sig"))
+    signed = scheme.sign(REQUEST, Secret(b"a third one of more than sixteen bytes"), NOW)
+    with pytest.raises(Rejected, match="bad_signature"):
+        bound(scheme, SECRET, OTHER).check(signed, NOW)
+    with pytest.raises(Rejected, match="malformed_signature"):
+        bound(scheme, SECRET, OTHER).check(signed.with_header("x-sig", "short"), NOW)
 
 
 def test_a_plain_hash_has_the_secret_on_one_side() -> None:
@@ -288,8 +307,6 @@ def test_a_key_that_does_not_fit_is_named(algorithm: Rsa, secret: Secret, messag
         bound(scheme, secret)
     public_pem = None
     if secret.reveal().startswith(b"-----BEGIN PRIVATE"):
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
         public = load_pem_private_key(secret.reveal(), None).public_key()
         public_pem = Secret(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
         with pytest.raises(ConfigurationError, match=message):
@@ -513,3 +530,57 @@ def test_what_the_sender_makes_up_is_made_up_to_sign() -> None:
     scheme = Signed(algorithm=Hmac(), signature=Header("x-sig"), message=(Nonce(Header("x-nonce")), BODY))
     assert scheme.sign(REQUEST, SECRET, NOW).header(b"x-nonce")
     assert round_trip(scheme) == Match(0)
+
+
+# --- what depends on the secret
+
+
+def labelled(secret: Secret) -> tuple[Signed, Secret]:
+    label, mark, key = secret.reveal().partition(b":")
+    if not mark:
+        raise ConfigurationError("write `label:key`")
+    return Signed(algorithm=Hmac(), signature=Header("x-sig"), message=(label, b"|", BODY)), Secret(key)
+
+
+def test_something_beside_the_key_may_be_signed_along() -> None:
+    made, request = Made(labelled), Request("POST", "", [], b"{}")
+    one, two = Secret(b"one:a key that is long enough"), Secret(b"two:a key that is long enough")
+    both = made.bind([one, two], None)
+    for position, secret in enumerate([one, two]):
+        signed = made.sign(request, secret, NOW)
+        assert both.check(signed, NOW).key == position
+        both.precheck(signed, NOW)
+    with pytest.raises(Rejected, match="bad_signature"):
+        made.bind([one], None).check(made.sign(request, two, NOW), NOW)
+
+
+def test_a_secret_of_that_kind_is_checked_like_any_other() -> None:
+    with pytest.raises(ConfigurationError, match="label:key"):
+        Made(labelled).bind([Secret(b"a key without a label")], None)
+    Made(labelled).check_strength(Secret(b"one:a key that is long enough"))
+    with pytest.raises(ConfigurationError, match="at least"):
+        Made(labelled).check_strength(Secret(b"a label that is long enough:short"))
+
+
+def test_a_token_says_until_when_it_holds_if_it_shall() -> None:
+    scheme = Jwt(algorithm="HS256", lifetime=180.0)
+    made = scheme.sign(REQUEST, SECRET, NOW)
+    assert bound(scheme).check(made, NOW + 180).signed_at == NOW
+    with pytest.raises(Rejected, match="the token has expired"):
+        scheme.bind((SECRET,), 600).check(made, NOW + 300)
+
+
+def test_a_certificate_stands_for_its_public_key() -> None:
+    private = load_pem_private_key(rsa_pem(0).encode(), None)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sender.example.com")])
+    begins = datetime(2026, 1, 1, tzinfo=UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, private.public_key(), 7, begins, begins + timedelta(days=1))
+        .sign(private, hashes.SHA256())  # type: ignore[arg-type]
+        .public_bytes(Encoding.PEM)
+    )
+    scheme = Signed(algorithm=Rsa(), signature=Header("x-sig"), encoding=BASE64, key=keys.PublicKey())
+    made = scheme.sign(REQUEST, Secret(rsa_pem(0).encode()), NOW)
+    assert bound(scheme, Secret(certificate)).check(made, NOW).key == 0
+    with pytest.raises(ConfigurationError, match="a certificate"):
+        bound(scheme, Secret(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"))
