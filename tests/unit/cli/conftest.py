@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -97,3 +98,12 @@ def kept(tmp_path: Path) -> Iterator[Kept]:
     made = Kept(tmp_path / "inbox.db")
     yield made
     made.inbox.close()
+
+
+@pytest.fixture(autouse=True)
+def quiet_again() -> Iterator[None]:
+    """The commands set the log's level for their whole process, which here goes on."""
+    logger = logging.getLogger("hookcatch")
+    level = logger.level
+    yield
+    logger.setLevel(level)
