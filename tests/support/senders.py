@@ -63,6 +63,7 @@ SECRETS: dict[str, Callable[[int], str]] = {
     "adyen": hexadecimal,
     "adyen_platforms": hexadecimal,
     "airtable": base64_,
+    "anthropic": whsec,
     "basic_auth": user_password,
     "braintree": user_password,
     "chargebee": user_password,
@@ -73,10 +74,16 @@ SECRETS: dict[str, Callable[[int], str]] = {
     "paddle_classic": rsa,
     "paypal": lambda number: f"WH-ID:{rsa(number).strip()}",
     "plaid": ecdsa,
+    "resend": whsec,
     "sendgrid": ecdsa,
     "standard_webhooks": whsec,
+    "supabase": lambda number: f"v1,{whsec(number)}",
     "svix": whsec,
     "wise": rsa,
+    "daily": base64_,
+    "ms_teams": base64_,
+    "replicate": whsec,
+    "telnyx": lambda number: base64.b64encode(ed25519(number)).decode(),
 }
 
 IDS = {
@@ -87,8 +94,10 @@ IDS = {
     "hubspot_v3": "1000",
     "telegram": "1000",
     "twilio": "SM1:delivered",
+    "cloudflare_stream": "evt_1:order.created",
+    "viber": "1000",
 }
-TYPES = {"adyen": "AUTHORISATION", "twilio": "delivered", "telegram": "message"}
+TYPES = {"adyen": "AUTHORISATION", "twilio": "delivered", "telegram": "message", "x": "message"}
 
 
 def secret(name: str, number: int = 0) -> str:

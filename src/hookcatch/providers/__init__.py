@@ -10,6 +10,7 @@ from . import (
     bespoke,
     body_base64,
     body_hex,
+    body_hex_messages,
     body_prefixed,
     canonical,
     public_keys,
@@ -17,6 +18,7 @@ from . import (
     taken_out,
     timestamped,
     timestamped_lists,
+    timestamped_messages,
     tokens,
     url,
 )
@@ -33,6 +35,7 @@ _ROWS: dict[str, Provider] = {
         *bespoke.ROWS,
         *body_base64.ROWS,
         *body_hex.ROWS,
+        *body_hex_messages.ROWS,
         *body_prefixed.ROWS,
         *canonical.ROWS,
         *public_keys.ROWS,
@@ -40,6 +43,7 @@ _ROWS: dict[str, Provider] = {
         *taken_out.ROWS,
         *timestamped.ROWS,
         *timestamped_lists.ROWS,
+        *timestamped_messages.ROWS,
         *tokens.ROWS,
         *url.ROWS,
     )

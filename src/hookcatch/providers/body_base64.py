@@ -11,7 +11,7 @@ from hookcatch.signing.schemes import Signed
 
 from .body import of_body
 from .row import Facts, Provider
-from .shapes import AnyOf, Batch, Head, Joined, Occurred, Path, Shape
+from .shapes import AnyOf, Batch, Head, Joined, Occurred, OtherKey, Path, Shape
 
 ROWS = (
     Provider(
@@ -176,6 +176,53 @@ ROWS = (
             id_survives_retry=True,
             disables="8 failed tries in a row remove a subscription made through the API",
             source="https://shopify.dev/changelog/updates-to-webhook-retry-mechanism",
+        ),
+    ),
+    Provider(
+        name="line",
+        title="LINE",
+        scheme=of_body("x-line-signature", encoding=BASE64),
+        events=Shape(
+            id=Path("webhookEventId"),
+            type=Path("type"),
+            occurred_at=Occurred("timestamp", per_second=1000),
+            batch=Batch(items="events"),
+        ),
+        docs="https://developers.line.biz/en/docs/messaging-api/verify-webhook-signature/",
+        facts=Facts(
+            ack_deadline=2.0,
+            id_survives_retry=True,
+            source="https://github.com/line/line-bot-sdk-python",
+            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="ms_teams",
+        title="Microsoft Teams outgoing webhooks",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Header("authorization", prefix="HMAC "),
+            encoding=BASE64,
+            key=keys.Base64(),
+        ),
+        events=Shape(id=Path("id"), type=Path("type"), occurred_at=Occurred("timestamp")),
+        docs="https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook",
+        facts=Facts(ack_deadline=5.0, source="https://github.com/MicrosoftDocs/msteams-docs"),
+    ),
+    Provider(
+        name="x",
+        title="X (Twitter)",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Header("x-twitter-webhooks-signature", prefix="sha256="),
+            encoding=BASE64,
+        ),
+        events=Shape(type=OtherKey(frozenset({"for_user_id", "user_has_blocked", "users", "apps"}))),
+        docs="https://docs.x.com/x-api/webhooks/introduction",
+        facts=Facts(
+            ack_deadline=10.0,
+            disables="a wrong answer to the check that comes every hour",
+            source="https://github.com/xdevplatform/docs",
         ),
     ),
 )

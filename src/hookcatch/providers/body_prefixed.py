@@ -185,4 +185,45 @@ ROWS = (
             source="https://github.com/PagerDuty/developer-docs",
         ),
     ),
+    Provider(
+        name="discourse",
+        title="Discourse",
+        scheme=of_body("x-discourse-event-signature", prefix="sha256="),
+        # A retry gets a new x-discourse-event-id: only the content stays the same.
+        events=Shape(type=Head("x-discourse-event")),
+        docs="https://meta.discourse.org/t/configure-webhooks-that-trigger-on-discourse-events-to-integrate-with-external-services/49045",
+        facts=Facts(
+            retry_horizon=780.0,
+            id_survives_retry=True,
+            source="https://github.com/discourse/discourse",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="meta",
+        title="Meta (Facebook, Instagram, Messenger, WhatsApp)",
+        scheme=of_body("x-hub-signature-256", prefix="sha256="),
+        # A retry may gather other entries: the first of them names nothing.
+        events=Shape(type=Path("object")),
+        docs="https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
+        confirmed=False,
+        facts=Facts(
+            retry_horizon=36 * 3600.0,
+            id_survives_retry=True,
+            source="https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="uploadcare",
+        title="Uploadcare",
+        scheme=of_body("x-uc-signature", prefix="v1="),
+        events=Shape(type=Path("hook.event"), data="data"),
+        docs="https://uploadcare.com/docs/webhooks/",
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/uploadcare/uploadcare-ruby",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
 )

@@ -141,4 +141,28 @@ ROWS = (
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
+    Provider(
+        name="telnyx",
+        title="Telnyx",
+        scheme=Signed(
+            algorithm=Ed25519(),
+            signature=Header("telnyx-signature-ed25519"),
+            encoding=BASE64,
+            key=keys.Base64(),
+            time=Timestamp(Header("telnyx-timestamp")),
+            message=(TIME, b"|", BODY),
+        ),
+        events=Shape(
+            id=Path("data.id"),
+            type=Path("data.event_type"),
+            data="data.payload",
+            occurred_at=Occurred("data.occurred_at"),
+        ),
+        docs="https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks",
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/team-telnyx/telnyx-python",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
 )

@@ -88,6 +88,24 @@ ROWS = (
         ),
     ),
     Provider(
+        name="anthropic",
+        title="Anthropic",
+        scheme=standard("webhook"),
+        # At the top the type is always `event`.
+        events=Shape(
+            id=Head("webhook-id"),
+            type=AnyOf((Path("data.type"), Path("type"))),
+            data="data",
+            occurred_at=Occurred("created_at"),
+        ),
+        docs="https://platform.claude.com/docs/en/managed-agents/webhooks",
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/anthropics/anthropic-sdk-python",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
         name="bigcommerce",
         title="BigCommerce",
         scheme=standard("webhook", key=keys.Utf8()),
@@ -156,6 +174,36 @@ ROWS = (
         ),
     ),
     Provider(
+        name="resend",
+        title="Resend",
+        scheme=standard("svix"),
+        events=Shape(id=Head("svix-id"), type=Path("type"), data="data", occurred_at=Occurred("created_at")),
+        docs="https://resend.com/docs/dashboard/webhooks/verify-webhooks-requests",
+        facts=Facts(
+            ack_deadline=15.0,
+            retry_horizon=99_305.0,
+            id_survives_retry=True,
+            source="https://github.com/resend/resend-python",
+            unconfirmed=frozenset({"ack_deadline", "retry_horizon"}),
+        ),
+    ),
+    Provider(
+        name="supabase",
+        title="Supabase Auth Hooks",
+        # The secret is `v1,whsec_...`, or several joined by `|`. What is answered decides: use a reply handler.
+        scheme=standard("webhook", key=keys.Several("|", keys.Base64("v1,whsec_"))),
+        events=Shape(id=Head("webhook-id")),
+        docs="https://supabase.com/docs/guides/auth/auth-hooks",
+        facts=Facts(
+            ack_deadline=5.0,
+            retry_horizon=6.0,
+            id_survives_retry=True,
+            max_body=20 * 1024,
+            source="https://supabase.com/docs/guides/auth/auth-hooks",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
         name="gitlab",
         title="GitLab",
         # A signing token begins with whsec_; anything else is the older secret token.
@@ -181,5 +229,17 @@ ROWS = (
         scheme=SignedText(),
         events=Shape(id=Path("id"), type=Path("type"), content=value_of),
         docs="https://itsdangerous.palletsprojects.com/en/stable/timed/",
+    ),
+    Provider(
+        name="replicate",
+        title="Replicate",
+        scheme=standard("webhook"),
+        events=Shape(id=Head("webhook-id"), type=Path("status"), occurred_at=Occurred("created_at")),
+        docs="https://replicate.com/docs/topics/webhooks/verify-webhook",
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/replicate/replicate-python",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
     ),
 )

@@ -143,4 +143,63 @@ ROWS = (
             unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
         ),
     ),
+    Provider(
+        name="cloudflare_stream",
+        title="Cloudflare Stream",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Pair("webhook-signature", "sig1"),
+            time=Timestamp(Pair("webhook-signature", "time")),
+            message=(TIME, b".", BODY),
+        ),
+        events=Shape(
+            id=Joined((Path("uid"), Path("status.state")), ":"),
+            type=Path("status.state"),
+            occurred_at=Occurred("modified"),
+        ),
+        docs="https://developers.cloudflare.com/stream/manage-video-library/using-webhooks/",
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/cloudflare/cloudflare-docs",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="ghost",
+        title="Ghost",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Pair("x-ghost-signature", "sha256", b", "),
+            time=Timestamp(Pair("x-ghost-signature", "t", b", "), MILLISECONDS),
+            message=(BODY, TIME),
+        ),
+        # Nothing names the event: give each its own source.
+        events=Shape(),
+        docs="https://docs.ghost.org/webhooks",
+        facts=Facts(
+            ack_deadline=2.0,
+            id_survives_retry=True,
+            disables="410",
+            source="https://github.com/TryGhost/Ghost",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="tiktok",
+        title="TikTok",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Pair("tiktok-signature", "s"),
+            time=Timestamp(Pair("tiktok-signature", "t")),
+            message=(TIME, b".", BODY),
+        ),
+        events=Shape(type=Path("event"), occurred_at=Occurred("create_time")),
+        docs="https://developers.tiktok.com/doc/webhooks-verification",
+        facts=Facts(
+            retry_horizon=72 * 3600.0,
+            id_survives_retry=True,
+            source="https://developers.tiktok.com/doc/webhooks-overview",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
 )

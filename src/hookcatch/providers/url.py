@@ -5,7 +5,7 @@ from __future__ import annotations
 from hookcatch.signing.encoding import BASE64
 from hookcatch.signing.freshness import MILLISECONDS, Timestamp
 from hookcatch.signing.mac import Hash, Hmac, Side
-from hookcatch.signing.parts import BODY, METHOD, TIME, URL
+from hookcatch.signing.parts import BODY, METHOD, TIME, URL, BodyHash
 from hookcatch.signing.places import Header
 from hookcatch.signing.schemes import Signed
 
@@ -88,6 +88,25 @@ ROWS = (
             disables="410; long failure",
             source="https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/",
             unconfirmed=frozenset({"retry_horizon", "id_survives_retry", "disables"}),
+        ),
+    ),
+    Provider(
+        name="bird",
+        title="Bird",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Header("messagebird-signature"),
+            encoding=BASE64,
+            time=Timestamp(Header("messagebird-request-timestamp"), tolerance=None),
+            message=(TIME, b"\n", URL, b"\n", BodyHash("sha256")),
+        ),
+        events=Shape(type=Path("event"), data="payload"),
+        docs="https://docs.bird.com/api/notifications-api/api-reference/webhook-subscriptions/verifying-a-webhook",
+        url_is_signed=True,
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://docs.bird.com/api/notifications-api/api-reference/webhook-subscriptions/verifying-a-webhook",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
 )

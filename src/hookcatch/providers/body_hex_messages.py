@@ -1,0 +1,181 @@
+"""Senders of messages, of content and of identity checks that sign the body, in hexadecimal."""
+
+from __future__ import annotations
+
+from hookcatch.signing.listed import AnyHeader
+from hookcatch.signing.mac import Hmac
+from hookcatch.signing.parts import BODY
+from hookcatch.signing.schemes import Signed
+
+from .body import of_body
+from .row import Facts, Provider
+from .shapes import AnyOf, Joined, Occurred, Path, Shape
+
+ROWS = (
+    Provider(
+        name="agora",
+        title="Agora",
+        scheme=of_body("agora-signature-v2"),
+        # The same notice may be sent for several reasons: only both together name an event.
+        events=Shape(
+            id=Joined((Path("noticeId"), Path("notifyMs")), ":"),
+            type=Path("eventType"),
+            data="payload",
+            occurred_at=Occurred("notifyMs", per_second=1000),
+        ),
+        docs="https://docs.agora.io/en/video-calling/advanced-features/receive-notifications",
+        facts=Facts(
+            ack_deadline=10.0,
+            id_survives_retry=True,
+            source="https://github.com/AgoraIO/Docs-Source",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="alchemy",
+        title="Alchemy",
+        scheme=of_body("x-alchemy-signature"),
+        events=Shape(id=Path("id"), type=Path("type"), data="event", occurred_at=Occurred("createdAt")),
+        docs="https://www.alchemy.com/docs/reference/notify-api-quickstart",
+        facts=Facts(
+            ack_deadline=5.0,
+            retry_horizon=3600.0,
+            id_survives_retry=True,
+            source="https://www.alchemy.com/docs/reference/notify-api-quickstart",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="checkr",
+        title="Checkr",
+        scheme=of_body("x-checkr-signature"),
+        events=Shape(
+            id=Path("id"), type=Path("type"), data="data.object", occurred_at=Occurred("created_at")
+        ),
+        docs="https://docs.checkr.com/#section/Webhooks",
+        confirmed=False,
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://docs.checkr.com/",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="clickup",
+        title="ClickUp",
+        scheme=of_body("x-signature"),
+        # One delivery may tell of many history items: its content names it.
+        events=Shape(type=Path("event")),
+        docs="https://developer.clickup.com/docs/webhooksignature",
+        confirmed=False,
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://developer.clickup.com/docs/webhooks",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="grafana",
+        title="Grafana Alerting",
+        scheme=of_body("x-grafana-alerting-signature"),
+        # Grafana repeats itself as long as an alert lasts; groupKey says what is about the same.
+        events=Shape(type=Path("status")),
+        docs="https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/",
+        facts=Facts(source="https://github.com/grafana/alerting"),
+    ),
+    Provider(
+        name="linkedin",
+        title="LinkedIn",
+        scheme=of_body("x-li-signature", message=(b"hmacsha256=", BODY)),
+        events=Shape(id=Path("notificationId"), type=Path("type")),
+        docs="https://learn.microsoft.com/en-us/linkedin/shared/api-guide/webhook-validation",
+        confirmed=False,
+        facts=Facts(
+            id_survives_retry=True,
+            disables="three failed validations, which are made every two hours",
+            source="https://learn.microsoft.com/en-us/linkedin/shared/api-guide/webhook-validation",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="mailgun_optimize",
+        title="Mailgun Optimize alerts",
+        scheme=of_body("x-sign"),
+        events=Shape(),
+        docs="https://documentation.mailgun.com/docs/inboxready/alerts",
+        facts=Facts(source="https://github.com/mailgun/documentation"),
+    ),
+    Provider(
+        name="onfido",
+        title="Onfido",
+        scheme=of_body("x-sha2-signature"),
+        # payload.object.id names the object, which has many events.
+        events=Shape(
+            type=Path("payload.action"),
+            data="payload",
+            occurred_at=Occurred("payload.object.completed_at_iso8601"),
+        ),
+        docs="https://documentation.onfido.com/api/latest/#webhooks",
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/onfido/onfido-python",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="sinch_numbers",
+        title="Sinch Numbers",
+        scheme=of_body("x-sinch-signature", digest="sha1"),
+        events=Shape(id=Path("eventId"), type=Path("eventType"), occurred_at=Occurred("timestamp")),
+        docs="https://developers.sinch.com/docs/numbers/api-reference/numbers/tag/Numbers-Callbacks/",
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/sinch/sinch-sdk-node",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="smartsheet",
+        title="Smartsheet",
+        scheme=of_body("smartsheet-hmac-sha256"),
+        events=Shape(id=Path("nonce"), type=Path("scope"), occurred_at=Occurred("timestamp")),
+        docs="https://developers.smartsheet.com/api/smartsheet/guides/webhooks",
+        confirmed=False,
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://developers.smartsheet.com/api/smartsheet/guides/webhooks",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="veriff",
+        title="Veriff",
+        scheme=Signed(
+            algorithm=Hmac("sha256"), signature=AnyHeader(("vrf-hmac-signature", "x-hmac-signature"))
+        ),
+        # The ids are those of sessions and attempts, which have many events.
+        events=Shape(type=AnyOf((Path("action"), Path("verification.status")))),
+        docs="https://devdocs.veriff.com/docs/hmac-authentication-and-endpoint-security",
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://devdocs.veriff.com/docs/webhooks-guide",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="viber",
+        title="Viber",
+        scheme=of_body("x-viber-content-signature"),
+        events=Shape(
+            id=Path("message_token", number=True),
+            type=Path("event"),
+            occurred_at=Occurred("timestamp", per_second=1000),
+        ),
+        docs="https://developers.viber.com/docs/api/rest-bot-api/",
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/Viber/viber-bot-python",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+)

@@ -1,0 +1,176 @@
+"""Senders of messages and of media that sign a time and the body, the time in a header of its own."""
+
+from __future__ import annotations
+
+import re
+
+from hookcatch.signing.encoding import BASE64
+from hookcatch.signing.freshness import MILLISECONDS, RFC3339, Timestamp
+from hookcatch.signing.keys import Base64
+from hookcatch.signing.mac import Hash, Hmac
+from hookcatch.signing.parts import BODY, TIME, Nonce
+from hookcatch.signing.places import Header
+from hookcatch.signing.schemes import Signed
+
+from .row import Facts, Provider
+from .shapes import AnyOf, Head, Joined, Occurred, OtherKey, Path, Shape
+
+# Nothing that could move the border to what is signed beside it.
+_PLAIN = re.compile(rb"[A-Za-z0-9_-]{1,255}")
+
+
+def cloudinary(name: str, digest: str) -> Provider:
+    """The digest is a setting of the account."""
+    return Provider(
+        name=name,
+        title=f"Cloudinary ({digest.upper()})",
+        scheme=Signed(
+            algorithm=Hash(digest),
+            signature=Header("x-cld-signature"),
+            time=Timestamp(Header("x-cld-timestamp"), tolerance=7200.0),
+            message=(BODY, TIME),
+        ),
+        events=Shape(type=Path("notification_type"), occurred_at=Occurred("timestamp")),
+        docs="https://cloudinary.com/documentation/notification_signatures",
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/cloudinary/pycloudinary",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    )
+
+
+ROWS = (
+    cloudinary("cloudinary", "sha1"),
+    cloudinary("cloudinary_sha256", "sha256"),
+    Provider(
+        name="daily",
+        title="Daily.co",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Header("x-webhook-signature"),
+            encoding=BASE64,
+            key=Base64(),
+            time=Timestamp(Header("x-webhook-timestamp")),
+            message=(TIME, b".", BODY),
+        ),
+        events=Shape(id=Path("id"), type=Path("type"), data="payload", occurred_at=Occurred("event_ts")),
+        docs="https://docs.daily.co/reference/rest-api/webhooks",
+        confirmed=False,
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://docs.daily.co/reference/rest-api/webhooks",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="quicknode",
+        title="QuickNode Streams",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Header("x-qn-signature"),
+            time=Timestamp(Header("x-qn-timestamp"), tolerance=None),
+            message=(Nonce(Header("x-qn-nonce", only=_PLAIN)), TIME, BODY),
+        ),
+        # The body is whatever the filter of the stream makes; compression has to be off.
+        events=Shape(),
+        docs="https://www.quicknode.com/docs/streams/webhooks",
+        facts=Facts(source="https://www.quicknode.com/docs/streams"),
+    ),
+    Provider(
+        name="sinch",
+        title="Sinch Conversation and SMS",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Header("x-sinch-webhook-signature"),
+            encoding=BASE64,
+            time=Timestamp(Header("x-sinch-webhook-signature-timestamp")),
+            message=(BODY, b".", Nonce(Header("x-sinch-webhook-signature-nonce", only=_PLAIN)), b".", TIME),
+        ),
+        events=Shape(
+            type=AnyOf(
+                (
+                    Path("type"),
+                    OtherKey(
+                        frozenset(
+                            {
+                                "app_id",
+                                "accepted_time",
+                                "event_time",
+                                "project_id",
+                                "message_metadata",
+                                "correlation_id",
+                            }
+                        )
+                    ),
+                )
+            ),
+            occurred_at=Occurred("event_time"),
+        ),
+        docs="https://developers.sinch.com/docs/conversation/callbacks/",
+        facts=Facts(source="https://github.com/sinch/sinch-sdk-python"),
+    ),
+    Provider(
+        name="twitch",
+        title="Twitch EventSub",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Header("twitch-eventsub-message-signature", prefix="sha256="),
+            time=Timestamp(Header("twitch-eventsub-message-timestamp"), RFC3339, 600.0),
+            message=(Nonce(Header("twitch-eventsub-message-id", only=_PLAIN)), TIME, BODY),
+        ),
+        # A revocation names the same subscription as its notifications.
+        events=Shape(
+            id=Head("twitch-eventsub-message-id"),
+            type=Joined((Head("twitch-eventsub-message-type"), Path("subscription.type"))),
+            data="event",
+        ),
+        docs="https://dev.twitch.tv/docs/eventsub/handling-webhook-events/",
+        facts=Facts(
+            ack_deadline=10.0,
+            id_survives_retry=True,
+            bad_signature_status=403,
+            success_status=204,
+            disables="too many failures revoke the subscription",
+            source="https://github.com/twitchdev/twitch-cli",
+            unconfirmed=frozenset({"ack_deadline", "bad_signature_status", "success_status", "disables"}),
+        ),
+    ),
+    Provider(
+        name="webflow",
+        title="Webflow",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Header("x-webflow-signature"),
+            time=Timestamp(Header("x-webflow-timestamp"), MILLISECONDS),
+            message=(TIME, b":", BODY),
+        ),
+        events=Shape(type=Path("triggerType"), data="payload"),
+        docs="https://developers.webflow.com/data/docs/working-with-webhooks",
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/webflow/js-webflow-api",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="zoom",
+        title="Zoom",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Header("x-zm-signature", prefix="v0="),
+            time=Timestamp(Header("x-zm-request-timestamp")),
+            message=(b"v0:", TIME, b":", BODY),
+        ),
+        events=Shape(type=Path("event"), data="payload", occurred_at=Occurred("event_ts", per_second=1000)),
+        docs="https://developers.zoom.us/docs/api/webhooks/",
+        facts=Facts(
+            ack_deadline=3.0,
+            retry_horizon=7500.0,
+            id_survives_retry=True,
+            disables="a validation, made every 72 hours, that fails",
+            source="https://github.com/zoom/rivet-javascript",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+)
