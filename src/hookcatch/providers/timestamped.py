@@ -41,6 +41,31 @@ ROWS = (
         ),
     ),
     Provider(
+        name="customer_io",
+        title="Customer.io reporting webhooks",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Header("x-cio-signature"),
+            time=Timestamp(Header("x-cio-timestamp"), tolerance=None),
+            message=(b"v0:", TIME, b":", BODY),
+        ),
+        events=Shape(
+            id=Path("event_id"),
+            type=Joined((Path("object_type"), Path("metric"))),
+            data="data",
+            occurred_at=Occurred("timestamp"),
+        ),
+        docs="https://docs.customer.io/journeys/webhooks/",
+        confirmed=False,
+        facts=Facts(
+            ack_deadline=4.0,
+            retry_horizon=7 * 86400.0,
+            id_survives_retry=True,
+            source="https://docs.customer.io/api/webhooks/",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
         name="linear",
         title="Linear",
         scheme=Signed(

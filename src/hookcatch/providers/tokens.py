@@ -10,7 +10,7 @@ from hookcatch.signing.places import BasicCredentials, Header
 from hookcatch.signing.schemes import Token, Unsigned
 
 from .row import Facts, Provider
-from .shapes import Head, Occurred, OtherKey, Path, Shape
+from .shapes import AnyOf, Batch, Head, Occurred, OtherKey, Path, Shape
 
 EVENTS = Shape(id=Path("id"), type=Path("type"))
 
@@ -52,6 +52,29 @@ ROWS = (
         docs="https://www.rfc-editor.org/rfc/rfc7617",
         id_is_signed=False,
         body_is_signed=False,
+    ),
+    Provider(
+        name="auth0",
+        title="Auth0 log and event streams",
+        # The secret is the whole header: `Bearer ...`, `Basic ...` or a bare token, as it is configured there.
+        scheme=Token(Header("authorization")),
+        events=Shape(
+            id=AnyOf((Path("log_id"), Path("id"))),
+            type=AnyOf((Path("data.type"), Path("type"))),
+            data="data",
+            occurred_at=Occurred("data.date"),
+            batch=Batch(lines=True),
+        ),
+        docs="https://auth0.com/docs/customize/log-streams/custom-log-streams",
+        id_is_signed=False,
+        body_is_signed=False,
+        facts=Facts(
+            retry_horizon=7.0,
+            id_survives_retry=True,
+            disables="500 failures; a 4xx is never tried again",
+            source="https://github.com/auth0/docs-v2",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
     ),
     Provider(
         name="chargebee",
@@ -101,6 +124,27 @@ ROWS = (
             id_survives_retry=True,
             source="https://developer.flutterwave.com/docs/webhooks",
             unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="okta",
+        title="Okta event hooks",
+        scheme=Token(Header("authorization")),
+        events=Shape(
+            id=Path("uuid"),
+            type=Path("eventType"),
+            occurred_at=Occurred("published"),
+            batch=Batch("data.events"),
+        ),
+        docs="https://developer.okta.com/docs/concepts/event-hooks/",
+        id_is_signed=False,
+        body_is_signed=False,
+        facts=Facts(
+            ack_deadline=3.0,
+            id_survives_retry=True,
+            success_status=204,
+            source="https://github.com/okta/okta-developer-docs",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
