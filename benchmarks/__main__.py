@@ -9,9 +9,12 @@ import platform
 from datetime import date
 from pathlib import Path
 
-from .figures import FIGURES, QUICK, Effort
+from . import figures, inbox, verify
+from .figures import QUICK, Effort
 from .report import Result, as_json, plot, table
 from .servers import pin_us
+
+FIGURES = (*verify.FIGURES, *inbox.FIGURES, *figures.FIGURES)
 
 
 def main() -> None:
@@ -33,7 +36,7 @@ def main() -> None:
 
 def _wishes() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ours beside the others.")
-    names = ", ".join(figure.name for figure in FIGURES)
+    names = ", ".join(dict.fromkeys(figure.name for figure in FIGURES))
     parser.add_argument("names", nargs="*", help=f"which figures, by how they begin: {names}")
     parser.add_argument("--quick", action="store_true", help="short rounds: a first look, not a figure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results")

@@ -1,8 +1,7 @@
-"""What the SQLite inbox costs beside SQLite by hand, D1 to D5: `python -m benchmarks.inbox`."""
+"""What the SQLite inbox costs beside SQLite by hand, D1 to D5."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -16,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -28,7 +27,8 @@ from hookcatch.core.model import NewEvent
 from hookcatch.inbox.sqlite import SqliteInbox
 from hookcatch.inbox.sqlite_file import SqliteOptions
 
-from .report import Result, percentile, ratio, table
+from .figures import Effort
+from .report import Result, percentile, ratio
 
 WAITING = 64
 BODY = 2000
@@ -44,32 +44,6 @@ SCHEMA = (
 INSERT = "INSERT INTO event VALUES (NULL, ?, ?, ?, 'pending', ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 _numbers = count()
-
-
-class Effort(Protocol):
-    """How long to measure."""
-
-    @property
-    def rounds(self) -> int:
-        """Rounds of each side."""
-        ...
-
-    @property
-    def events(self) -> int:
-        """Events a round."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """An Effort of our own, for the command line."""
-
-    rounds: int = 7
-    events: int = 6000
-    kept: int = 1_000_000
-
-
-QUICK = Plan(rounds=3, events=3000, kept=100_000)
 
 
 class Store(Protocol):
@@ -325,7 +299,7 @@ def slow_sync(directory: Path) -> Path | None:
 
 
 def _in_slow_process(name: str, shim: Path, events: int) -> float:
-    command = [sys.executable, "-m", "benchmarks.inbox", "--child", name, "--events", str(events)]
+    command = [sys.executable, "-m", "benchmarks.inbox", name, str(events)]
     environment = {**os.environ, "LD_PRELOAD": str(shim)}
     answer = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     return float(answer.stdout)
@@ -341,16 +315,15 @@ def d3(effort: Effort) -> Result:
 
 def d4(effort: Effort) -> Result:
     """Whether an insert costs the same when a million rows are kept, and how much of the file is not body."""
-    kept = getattr(effort, "kept", 1_000_000)
     few: list[float] = []
     many: list[float] = []
     with stores(Ours) as (small,), stores(Ours) as (large,):
         keep(small, 10_000)
-        keep(large, kept)
+        keep(large, effort.kept)
         for _ in range(5):
             few += keep(small, 1000)
             many += keep(large, 1000)
-    note = f"{median(many) * 1e6:.1f} / {median(few) * 1e6:.1f} us at {kept:,} / 10,000 rows"
+    note = f"{median(many) * 1e6:.1f} / {median(few) * 1e6:.1f} us at {effort.kept:,} / 10,000 rows"
     note += f"; file / bodies of {BODY} bytes {_overhead():.2f} (target 1.15)"
     return Result("D4", "an insert at 1 M kept rows / at 10 k", ratio(many, few), 1.3, True, note=note)
 
@@ -405,25 +378,10 @@ CHILDREN: dict[str, Callable[[Path], Store]] = {"ours": Ours, "each": CommitEach
 
 
 def main() -> None:
-    """Measure what is named, or everything."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.inbox")
-    parser.add_argument("names", nargs="*", help="D1 ... D5")
-    parser.add_argument("--quick", action="store_true", help="short rounds: a first look, not a figure")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results")
-    parser.add_argument("--child", choices=CHILDREN, help=argparse.SUPPRESS)
-    parser.add_argument("--events", type=int, default=0, help=argparse.SUPPRESS)
-    wish = parser.parse_args()
-    if wish.child:
-        with stores(CHILDREN[wish.child]) as (store,):
-            print(rate(store, made(wish.events)))
-        return
-    effort = QUICK if wish.quick else Plan()
-    results = [figure.measure(effort) for figure in FIGURES if not wish.names or figure.name in wish.names]
-    print(table(results))
-    if wish.json:
-        wish.json.write_text(
-            json.dumps([{**asdict(result), "met": result.met} for result in results], indent=2)
-        )
+    """One store in a process of its own, for D2."""
+    _, name, events = sys.argv
+    with stores(CHILDREN[name]) as (store,):
+        print(rate(store, made(int(events))))
 
 
 if __name__ == "__main__":

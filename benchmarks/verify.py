@@ -6,15 +6,13 @@ what counts is the ratio of the medians.
 
 from __future__ import annotations
 
-import argparse
 import base64
 import hmac
 import json
-import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
+from statistics import median
 
 import standardwebhooks.webhooks
 import stripe
@@ -24,6 +22,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hookcatch.core.wire import Request
 from hookcatch.providers import provider
+
+from .figures import Effort
+from .report import Result, ratio
 
 Call = Callable[[], object]
 
@@ -48,20 +49,7 @@ class Pair:
     at_most: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """What came out: medians in microseconds, and whether the target is met."""
-
-    name: str
-    above_us: float
-    below_us: float
-    ratio: float
-    target: float
-    at_most: bool
-    met: bool
-
-
-def measure(pair: Pair, rounds: int = 25, seconds: float = 0.02) -> Ratio:
+def compare(pair: Pair, rounds: int, seconds: float = 0.02) -> Result:
     """The ratio of the medians of `rounds` turns, each of about `seconds` a side."""
     counts = [max(1, int(seconds / _once(call))) for call in (pair.above, pair.below)]
     above: list[float] = []
@@ -69,9 +57,9 @@ def measure(pair: Pair, rounds: int = 25, seconds: float = 0.02) -> Ratio:
     for _ in range(rounds):
         above.append(_timed(pair.above, counts[0]))
         below.append(_timed(pair.below, counts[1]))
-    a, b = statistics.median(above) * 1e6, statistics.median(below) * 1e6
-    met = a / b <= pair.target if pair.at_most else a / b >= pair.target
-    return Ratio(pair.name, round(a, 3), round(b, 3), round(a / b, 3), pair.target, pair.at_most, met)
+    name, _, title = pair.name.partition(" ")
+    figures = f"{median(above) * 1e6:.2f} us / {median(below) * 1e6:.2f} us"
+    return Result(name, title, ratio(above, below), pair.target, pair.at_most, note=figures)
 
 
 def _once(call: Call) -> float:
@@ -243,24 +231,16 @@ def event(size: int, letter: str = "a") -> bytes:
     return json.dumps(payload, ensure_ascii=False).encode()
 
 
-def main() -> None:
-    """Measure, print, and write down."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.verify", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: a first look, not a figure")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results")
-    wish = parser.parse_args()
-    ratios = []
-    for pair in pairs():
-        ratio = measure(pair, rounds=7 if wish.quick else 25)
-        sign, verdict = "<=" if ratio.at_most else ">=", "met" if ratio.met else "missed"
-        print(
-            f"{ratio.name:<58} {ratio.above_us:>9.2f} us / {ratio.below_us:>8.2f} us"
-            f" = {ratio.ratio:>6.2f}   {sign} {ratio.target:<4} {verdict}"
-        )
-        ratios.append(ratio)
-    if wish.json:
-        wish.json.write_text(json.dumps([asdict(ratio) for ratio in ratios], indent=2) + "\n")
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One of the report."""
+
+    name: str
+    pair: Pair
+
+    def measure(self, effort: Effort) -> Result:
+        """More turns than the servers take: they are short."""
+        return compare(self.pair, rounds=4 * effort.rounds)
 
 
-if __name__ == "__main__":
-    main()
+FIGURES = tuple(Figure(pair.name.partition(" ")[0], pair) for pair in pairs())
