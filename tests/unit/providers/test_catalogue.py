@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 
@@ -15,12 +17,19 @@ from hookcatch.providers.shapes import Head, Shape
 from hookcatch.signing.encoding import BASE64
 from support.senders import NOW, URL, ecdsa, secret, signed, whsec, whsk
 
+PACKAGE = hookcatch.providers
 JSON = ("content-type", "application/json")
 
 
 def test_names_are_sorted_and_each_is_a_row() -> None:
     assert list(names()) == sorted(names())
     assert [provider(name).name for name in names()] == list(names())
+
+
+def test_no_two_rows_have_one_name() -> None:
+    files = [import_module(f"hookcatch.providers.{file.name}") for file in iter_modules(PACKAGE.__path__)]
+    listed = [row.name for file in files for row in getattr(file, "ROWS", ())]
+    assert sorted(listed) == list(names())
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
