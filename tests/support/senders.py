@@ -84,6 +84,11 @@ SECRETS: dict[str, Callable[[int], str]] = {
     "ms_teams": base64_,
     "replicate": whsec,
     "telnyx": lambda number: base64.b64encode(ed25519(number)).decode(),
+    "aws_eventbridge": user_password,
+    "datadog": user_password,
+    "postmark": user_password,
+    "sparkpost": user_password,
+    "fireblocks_v1": rsa,
 }
 
 IDS = {
@@ -96,6 +101,8 @@ IDS = {
     "twilio": "SM1:delivered",
     "cloudflare_stream": "evt_1:order.created",
     "viber": "1000",
+    "postmark": "1000",
+    "vonage": "evt_1:order.created",
 }
 TYPES = {"adyen": "AUTHORISATION", "twilio": "delivered", "telegram": "message", "x": "message"}
 

@@ -20,6 +20,7 @@ from . import (
     timestamped_lists,
     timestamped_messages,
     tokens,
+    tokens_hosted,
     url,
 )
 from .body import hmac as hmac
@@ -45,6 +46,7 @@ _ROWS: dict[str, Provider] = {
         *timestamped_lists.ROWS,
         *timestamped_messages.ROWS,
         *tokens.ROWS,
+        *tokens_hosted.ROWS,
         *url.ROWS,
     )
 }

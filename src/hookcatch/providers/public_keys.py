@@ -165,4 +165,79 @@ ROWS = (
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
+    Provider(
+        name="fireblocks_v1",
+        title="Fireblocks (v1)",
+        scheme=Signed(
+            algorithm=Rsa("sha512"),
+            signature=Header("fireblocks-signature"),
+            encoding=BASE64,
+            key=keys.PublicKey(),
+        ),
+        events=Shape(type=Path("type"), data="data", occurred_at=Occurred("timestamp", per_second=1000)),
+        docs="https://developers.fireblocks.com/docs/webhooks-notifications",
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://developers.fireblocks.com/docs/webhooks-notifications",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="livekit",
+        title="LiveKit",
+        scheme=Jwt(
+            algorithm="HS256",
+            token=Header("authorization"),
+            body=BodyClaim("sha256", BASE64),
+            tolerance=None,
+            lifetime=300.0,
+        ),
+        # A token without an iat, and without Bearer before it; the secret is that of the API key.
+        events=Shape(id=Path("id"), type=Path("event"), occurred_at=Occurred("createdAt")),
+        docs="https://docs.livekit.io/home/server/webhooks/",
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/livekit/python-sdks",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="monday",
+        title="monday.com",
+        scheme=Jwt(
+            algorithm="HS256", token=Header("authorization"), body=None, tolerance=None, lifetime=300.0
+        ),
+        events=Shape(
+            id=Path("event.triggerUuid"),
+            type=Path("event.type"),
+            data="event",
+            occurred_at=Occurred("event.triggerTime"),
+        ),
+        docs="https://developer.monday.com/api-reference/docs/webhooks",
+        id_is_signed=False,
+        body_is_signed=False,
+        confirmed=False,
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://developer.monday.com/api-reference/docs/webhooks",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="vonage",
+        title="Vonage",
+        scheme=Jwt(algorithm="HS256", body=BodyClaim("payload_hash"), issuer="Vonage"),
+        events=Shape(
+            id=Joined((AnyOf((Path("message_uuid"), Path("uuid"))), Path("status")), ":"),
+            type=AnyOf((Path("status"), Path("message_type"))),
+            occurred_at=Occurred("timestamp"),
+        ),
+        docs="https://developer.vonage.com/en/getting-started/concepts/webhooks",
+        confirmed=False,
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/Vonage/vonage-python-sdk",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
 )

@@ -198,6 +198,11 @@ WEAK = {
     "replicate": "whsec_QUJD",
     "telnyx": None,
     "wise": None,
+    "aws_eventbridge": "a:b",
+    "datadog": "a:b",
+    "postmark": "a:b",
+    "sparkpost": "a:b",
+    "fireblocks_v1": None,
 }
 
 

@@ -1,0 +1,232 @@
+"""Clouds, mail and monitoring services that send a secret along, configured by their user."""
+
+from __future__ import annotations
+
+from hookcatch.signing.keys import UserPassword
+from hookcatch.signing.places import BasicCredentials, Header, Query
+from hookcatch.signing.schemes import Token
+
+from .row import Facts, Provider
+from .shapes import AnyOf, Batch, Head, Joined, Occurred, Path, Shape
+
+BASIC = Token(BasicCredentials(), key=UserPassword())
+BEARER = Token(Header("authorization", prefix="Bearer "))
+
+ROWS = (
+    Provider(
+        name="alertmanager",
+        title="Prometheus Alertmanager",
+        scheme=BEARER,
+        # Alertmanager repeats itself as long as an alert lasts; groupKey says what is about the same.
+        events=Shape(type=Path("status")),
+        docs="https://prometheus.io/docs/alerting/latest/configuration/#webhook_config",
+        id_is_signed=False,
+        body_is_signed=False,
+        facts=Facts(source="https://github.com/prometheus/alertmanager"),
+    ),
+    Provider(
+        name="aws_eventbridge",
+        title="Amazon EventBridge API destinations",
+        scheme=BASIC,
+        events=Shape(id=Path("id"), type=Path("detail-type"), data="detail", occurred_at=Occurred("time")),
+        docs="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html",
+        id_is_signed=False,
+        body_is_signed=False,
+        facts=Facts(
+            ack_deadline=5.0,
+            retry_horizon=86400.0,
+            id_survives_retry=True,
+            source="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html",
+            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="azure_eventgrid",
+        title="Azure Event Grid",
+        scheme=Token(Query("secret")),
+        events=Shape(
+            id=Path("id"),
+            type=Path("eventType"),
+            data="data",
+            occurred_at=Occurred("eventTime"),
+            batch=Batch(),
+        ),
+        docs="https://learn.microsoft.com/en-us/azure/event-grid/secure-webhook-delivery",
+        id_is_signed=False,
+        body_is_signed=False,
+        facts=Facts(
+            ack_deadline=30.0,
+            retry_horizon=86400.0,
+            id_survives_retry=True,
+            source="https://learn.microsoft.com/en-us/azure/event-grid/delivery-and-retry",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="brevo",
+        title="Brevo",
+        scheme=BEARER,
+        events=Shape(type=Path("event"), occurred_at=Occurred("ts_epoch", per_second=1000)),
+        docs="https://developers.brevo.com/docs/how-to-use-webhooks",
+        id_is_signed=False,
+        body_is_signed=False,
+        confirmed=False,
+        facts=Facts(
+            retry_horizon=11.2 * 3600,
+            id_survives_retry=True,
+            disables="a 4xx but 429, or a 5xx, ends the retries of that delivery",
+            source="https://developers.brevo.com/docs/retry-mechanism",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="cloudflare",
+        title="Cloudflare Notifications",
+        scheme=Token(Header("cf-webhook-auth")),
+        events=Shape(type=Path("alert_type"), data="data", occurred_at=Occurred("ts")),
+        docs="https://developers.cloudflare.com/notifications/get-started/configure-webhooks/",
+        id_is_signed=False,
+        body_is_signed=False,
+        facts=Facts(source="https://github.com/cloudflare/cloudflare-docs"),
+    ),
+    Provider(
+        name="datadog",
+        title="Datadog",
+        scheme=BASIC,
+        # The body is a template of the user.
+        events=Shape(),
+        docs="https://docs.datadoghq.com/integrations/webhooks/",
+        id_is_signed=False,
+        body_is_signed=False,
+        confirmed=False,
+        facts=Facts(source="https://docs.datadoghq.com/integrations/webhooks/"),
+    ),
+    Provider(
+        name="google_drive",
+        title="Google Drive and Calendar notifications",
+        scheme=Token(Header("x-goog-channel-token")),
+        # The body is empty: the headers say what to fetch.
+        events=Shape(
+            id=Joined((Head("x-goog-channel-id"), Head("x-goog-message-number")), ":"),
+            type=Head("x-goog-resource-state"),
+        ),
+        docs="https://developers.google.com/workspace/drive/api/guides/push",
+        id_is_signed=False,
+        body_is_signed=False,
+        confirmed=False,
+        facts=Facts(
+            id_survives_retry=True,
+            disables="the channel expires",
+            source="https://developers.google.com/workspace/drive/api/guides/push",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="hasura",
+        title="Hasura event triggers",
+        scheme=BEARER,
+        events=Shape(
+            id=Path("id"),
+            type=Joined((Path("trigger.name"), Path("event.op"))),
+            data="event.data",
+            occurred_at=Occurred("created_at"),
+        ),
+        docs="https://hasura.io/docs/2.0/event-triggers/payload/",
+        id_is_signed=False,
+        body_is_signed=False,
+        confirmed=False,
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://hasura.io/docs/2.0/event-triggers/payload/",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="hugging_face",
+        title="Hugging Face",
+        scheme=Token(Header("x-webhook-secret")),
+        events=Shape(type=Joined((Path("event.scope"), Path("event.action")))),
+        docs="https://huggingface.co/docs/hub/webhooks",
+        id_is_signed=False,
+        body_is_signed=False,
+        facts=Facts(source="https://huggingface.co/docs/hub/webhooks"),
+    ),
+    Provider(
+        name="mailchimp",
+        title="Mailchimp Marketing",
+        scheme=Token(Query("secret")),
+        events=Shape(type=Path("type"), form=True),
+        docs="https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/",
+        id_is_signed=False,
+        body_is_signed=False,
+        confirmed=False,
+        facts=Facts(source="https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/"),
+    ),
+    Provider(
+        name="postmark",
+        title="Postmark",
+        scheme=BASIC,
+        events=Shape(
+            id=AnyOf((Path("ID", number=True), Joined((Path("MessageID"), Path("RecordType")), ":"))),
+            type=Path("RecordType"),
+        ),
+        docs="https://postmarkapp.com/developer/webhooks/webhooks-overview",
+        id_is_signed=False,
+        body_is_signed=False,
+        confirmed=False,
+        facts=Facts(
+            bad_signature_status=403,
+            id_survives_retry=True,
+            disables="403 ends the retries of that delivery",
+            source="https://postmarkapp.com/developer/webhooks/webhooks-overview",
+            unconfirmed=frozenset({"bad_signature_status", "id_survives_retry", "disables"}),
+        ),
+    ),
+    Provider(
+        name="sparkpost",
+        title="SparkPost",
+        scheme=BASIC,
+        events=Shape(
+            id=AnyOf(
+                (
+                    Path("message_event.event_id"),
+                    Path("track_event.event_id"),
+                    Path("unsubscribe_event.event_id"),
+                    Path("gen_event.event_id"),
+                )
+            ),
+            type=AnyOf(
+                (
+                    Path("message_event.type"),
+                    Path("track_event.type"),
+                    Path("unsubscribe_event.type"),
+                    Path("gen_event.type"),
+                )
+            ),
+            batch=Batch(unwrap="msys"),
+        ),
+        docs="https://developers.sparkpost.com/api/webhooks/",
+        id_is_signed=False,
+        body_is_signed=False,
+        confirmed=False,
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://developers.sparkpost.com/api/webhooks/",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="strapi",
+        title="Strapi",
+        scheme=BEARER,
+        events=Shape(
+            type=AnyOf((Path("event"), Head("x-strapi-event"))),
+            data="entry",
+            occurred_at=Occurred("createdAt"),
+        ),
+        docs="https://docs.strapi.io/cms/backend-customization/webhooks",
+        id_is_signed=False,
+        body_is_signed=False,
+        facts=Facts(source="https://github.com/strapi/strapi"),
+    ),
+)
