@@ -180,6 +180,18 @@ def test_an_event_that_another_process_committed_is_found_at_the_next_look(
     other.inbox().close()
 
 
+def test_a_wake_up_call_to_one_that_is_awake_already_costs_nothing():
+    hooks = app()
+
+    async def story(worker: Worker) -> None:
+        worker._called()
+        worker._wake.set()
+        worker.loop = None  # it is not asked again
+        worker._called()
+
+    with_worker(hooks, story)
+
+
 # stopping
 
 
@@ -324,6 +336,37 @@ def test_a_blocked_loop_keeps_its_lease_for_the_heart_beats_in_a_thread_of_its_o
     assert attempts == [1]
     assert taken == []
     assert states(hooks) == {"succeeded": 1}
+
+
+def test_between_events_the_heart_has_nothing_to_do_and_goes_on_beating():
+    hooks, go_on = app(clock=time.time, lease=0.04), threading.Event()
+    beats: list[int] = []
+    heartbeat = hooks.inbox().heartbeat
+
+    def counting(leases: Any, **until: Any) -> Any:
+        beats.append(len(leases))
+        return heartbeat(leases, **until)
+
+    hooks.inbox().heartbeat = counting
+
+    @hooks.on("*")
+    def handler(event: Event) -> None:
+        if event.id == "second":
+            assert go_on.wait(10)
+
+    async def story(worker: Worker) -> None:
+        running = asyncio.ensure_future(worker.run())
+        accept(hooks, "first")
+        await until(lambda: states(hooks) == {"succeeded": 1})
+        await asyncio.sleep(0.1)
+        accept(hooks, "second")
+        await until(lambda: beats)
+        go_on.set()
+        worker.stop()
+        await running
+
+    with_worker(hooks, story)
+    assert set(beats) == {1}  # it never asks about nothing
 
 
 def test_leases_taken_together_are_all_kept_alive():

@@ -70,6 +70,25 @@ def test_a_body_in_crumbs_is_refused(caller: AsgiCaller, hooks: Hookcatch):
     assert answer.status == 408
 
 
+def test_a_request_that_is_cancelled_while_its_body_is_read_leaves_nothing(
+    caller: AsgiCaller, hooks: Hookcatch
+):
+    request = letter(hooks)
+    caller.pause = 5.0
+
+    async def story() -> None:
+        task = asyncio.ensure_future(caller.calling("POST", "/shop", headers(request), [request.body]))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    caller.run(story())
+    caller.pause = 0.0
+    assert hooks.inbox().counts() == {}
+    assert post(caller, request).status == 200
+
+
 def test_a_cancelled_request_never_cancels_its_commit(caller: AsgiCaller, hooks: Hookcatch):
     request = letter(hooks)
     inbox, started = hooks.inbox(), []
