@@ -118,7 +118,7 @@ def _policy(known: Provider, options: SourceOptions) -> Policy:
     policy = Policy(
         ack_deadline=deadline if wait_for_handlers else min(2.5, deadline),
         success=facts.success_status,
-        success_body=facts.success_body.encode() or b"ok\n",
+        success_body=facts.success_body.encode(),
         bad_signature=facts.bad_signature_status,
         keep_headers=tuple(sorted(name for name in kept if not is_credential(name))),
     )

@@ -161,3 +161,9 @@ def test_the_tolerance_is_the_users_or_the_providers():
         else:
             with pytest.raises(Rejected, match="stale_timestamp"):
                 source.verify(request)
+
+
+def test_a_sender_that_takes_a_body_for_a_failure_gets_none() -> None:
+    assert endpoint("xero").policy.success_body == b""
+    assert endpoint("stripe").policy.success_body == b"ok\n"
+    assert endpoint("adyen").policy.success_body == b"[accepted]"

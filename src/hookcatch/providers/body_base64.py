@@ -151,6 +151,7 @@ ROWS = (
             ack_deadline=5.0,
             retry_horizon=86400.0,
             id_survives_retry=True,
+            success_body="",
             disables="a day of failures; an answer with a body or a cookie is one",
             source="https://developer.xero.com/documentation/guides/webhooks/configuring-your-server/",
         ),

@@ -54,6 +54,7 @@ ROWS = (
         docs="https://airtable.com/developers/web/api/webhooks-overview",
         facts=Facts(
             id_survives_retry=True,
+            success_body="",
             disables="a webhook that is not refreshed for 7 days expires",
             source="https://github.com/gtalarico/pyairtable",
             unconfirmed=frozenset({"id_survives_retry", "disables"}),

@@ -28,7 +28,7 @@ class Facts:
         id_survives_retry: whether a retry carries the same event id.
         bad_signature_status: the HTTP status it wants for a bad signature.
         success_status: the HTTP status it wants for success.
-        success_body: the text it wants with it.
+        success_body: the text it gets with it; empty for a sender that takes any for a failure.
         max_body: the largest body it sends, in bytes; None if it does not say.
         disables: what makes it stop sending.
         order_guaranteed: whether events arrive in the order they happened.
@@ -42,7 +42,7 @@ class Facts:
     id_survives_retry: bool | None = None
     bad_signature_status: int = 401
     success_status: int = 200
-    success_body: str = ""
+    success_body: str = "ok\n"
     max_body: int | None = None
     disables: str = ""
     order_guaranteed: bool = False
