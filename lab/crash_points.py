@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -160,10 +160,12 @@ def _live(options: Options, fuse: Fuse, life: int, acked: set[str]) -> tuple[int
     if not child:
         os.close(heard)
         code = 1
-        with suppress(BaseException):
+        try:
             asyncio.run(_serve(options, fuse, life, told, [id_ for id_ in EVENTS if id_ not in acked]))
             os.write(told, f"{fuse.passed}\n".encode())
             code = 0
+        except BaseException:
+            traceback.print_exc()
         os._exit(code)
     os.close(told)
     with open(heard, "rb") as pipe:
@@ -186,6 +188,7 @@ async def _serve(options: Options, fuse: Fuse, life: int, told: int, ids: Sequen
             os.write(told, f"{id_}\n".encode())
         fuse.point()
     runtime = hooks.runtime()
+    runtime.in_loop()
     end = time.monotonic() + 10
     while inbox.next_due() is not None and time.monotonic() < end:
         await asyncio.sleep(0.005)
