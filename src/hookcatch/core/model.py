@@ -60,7 +60,8 @@ class Delivery:
 
     `key` is the position of the secret that verified it in the configured list; `signed_at` the
     sender's timestamp where the scheme signs one; `id_is_signed` says whether the signature covers
-    the event id.
+    the event id. `repeats` says that the sender says something new with the same words, so that nothing it
+    sends is a duplicate.
     """
 
     provider: str
@@ -68,6 +69,7 @@ class Delivery:
     key: int | None = None
     signed_at: float | None = None
     id_is_signed: bool = True
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from .wire import Request
 REVIVE_AFTER = 60.0
 """Seconds a dead event stays dead, so that a sender's retries do not turn it into an endless loop."""
 
-_CREDENTIAL = re.compile(rb"authorization|cookie|secret|token|signature|password|api-?key|hmac")
+_CREDENTIAL = re.compile(rb"authorization|cookie|secret|token|signature|password|api-?key|hmac|verif-hash")
 
 
 def is_credential(name: bytes) -> bool:
@@ -33,7 +33,7 @@ def new_events(
             NewEvent(
                 source=endpoint.name,
                 tenant="",
-                id=event.id,
+                id=f"{event.id}@{received_at}" if delivery.repeats else event.id,
                 type=event.type,
                 received_at=received_at,
                 body=event.body,

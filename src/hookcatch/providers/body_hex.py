@@ -86,8 +86,10 @@ ROWS = (
         name="dropbox",
         title="Dropbox",
         scheme=of_body("x-dropbox-signature"),
+        # Two changes in one account are told in the same words.
         events=Shape(data="list_folder"),
         docs="https://www.dropbox.com/developers/reference/webhooks",
+        repeats=True,
         facts=Facts(
             ack_deadline=10.0,
             bad_signature_status=403,

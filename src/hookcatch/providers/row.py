@@ -65,6 +65,8 @@ class Provider:
         id_is_signed: whether the signature covers the event id.
         body_is_signed: whether it covers the whole body.
         url_is_signed: whether it covers the URL, which then has to be configured.
+        repeats: whether equal deliveries without ids mean different things, as a mere hint that something
+            changed does: then nothing is a duplicate, not even a retry.
         confirmed: whether a first-hand source says how it signs; if not, try it before you rely on it.
     """
 
@@ -77,6 +79,7 @@ class Provider:
     id_is_signed: bool = True
     body_is_signed: bool = True
     url_is_signed: bool = False
+    repeats: bool = False
     confirmed: bool = True
 
     @property
@@ -147,6 +150,7 @@ class Verifier:
             key=match.key,
             signed_at=match.signed_at,
             id_is_signed=provider.id_is_signed,
+            repeats=provider.repeats,
         )
 
     def precheck(self, request: Request, now: float | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -32,6 +33,14 @@ def test_content_is_watched_only_where_the_id_is_not_signed_and_the_policy_cares
     assert rows(id_is_signed=False, policy=Policy(on_replayed_content="accept"))[1][0].content_key is None
 
 
+def test_what_says_something_new_in_the_same_words_is_no_duplicate():
+    request = letter("evt_1", at=NOW - 9)
+    delivery = replace(Believer().verify(request, NOW), repeats=True)
+    endpoint = Endpoint("shop", "/shop", "believed", Believer())
+    ids = [new_events(delivery, request, endpoint, at)[0].id for at in (NOW, NOW + 1)]
+    assert ids == [f"evt_1@{NOW}", f"evt_1@{NOW + 1}"]
+
+
 def test_only_the_headers_that_the_policy_names_are_kept():
     assert rows()[1][0].headers == {"content-type": "application/json"}
     assert rows(policy=Policy(keep_headers=()))[1][0].headers == {}
@@ -50,7 +59,7 @@ def test_the_policy_in_the_inboxs_words():
         "authorization", "proxy-authorization", "cookie", "set-cookie", "x-github-encoded-secret", "x-gitlab-token",
         "x-telegram-bot-api-secret-token", "stripe-signature", "webhook-signature", "x-hub-signature-256",
         "x-api-key", "x-apikey", "x-shopify-hmac-sha256", "x-square-hmacsha256-signature", "x-password",
-        "x-amz-security-token",
+        "x-amz-security-token", "verif-hash",
     ],
 )  # fmt: skip
 def test_a_header_that_holds_a_credential_is_known_by_its_name(name: str):
