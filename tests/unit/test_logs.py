@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hookcatch.core.model import Delivery, IncomingEvent, Lease, Outcome, StoredEvent
-from hookcatch.observe.logs import Logs, escape
+from hookcatch.observe.logs import REFUSALS, Logs, escape
 
 
 @pytest.fixture
@@ -128,3 +128,24 @@ def test_no_payload_and_no_header_is_ever_in_a_line(caplog: pytest.LogCaptureFix
     delivered(delivery())
     attempted("dead", "gave up")
     assert not [record for record in caplog.records if "canary" in str(record.__dict__)]
+
+
+def test_a_flood_of_refusals_does_not_flood_the_log(lines: Any, monkeypatch: pytest.MonkeyPatch):
+    now = [1000.0]
+    monkeypatch.setattr("hookcatch.observe.logs.monotonic", lambda: now[0])
+    logs = Logs()
+
+    def refuse() -> None:
+        logs.delivered(source="shop", delivery=None, status=401, verdict="bad_signature", seconds=0.001)
+
+    for _ in range(1000):
+        refuse()
+    assert len(lines()) == REFUSALS
+    logs.delivered(source="shop", delivery=delivery(), status=200, verdict="stored", seconds=0.001)
+    assert len(lines()) == REFUSALS + 1, "what is accepted is told all the same"
+    now[0] += 1
+    refuse()
+    assert [text for _, text in lines()[-2:]] == [
+        f"{1000 - REFUSALS} more requests were refused",
+        "shop 401 bad_signature 1.0 ms",
+    ]

@@ -7,6 +7,7 @@ what a sender can choose is escaped, so that it cannot forge a line (ATTACKS A56
 from __future__ import annotations
 
 import logging
+from time import monotonic
 
 from ..core.model import Delivery, Lease, Outcome
 
@@ -28,15 +29,24 @@ def escape(text: str, limit: int = 200) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown)
 
 
+REFUSALS = 20
+"""Refusals told a second: whoever floods the receiver with forgeries must not fill its disk with lines."""
+
+
 class Logs:
-    """The observer that logs."""
+    """The observer that logs. Of many refusals in one second it tells the first, and then how many more."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._told = 0
 
     def delivered(
         self, *, source: str, delivery: Delivery | None, status: int, verdict: str, seconds: float
     ) -> None:
         """`shop 200 stored order.created id=msg_1 2.1 ms`; a refusal is a warning."""
-        level = logging.INFO if status < 400 else logging.WARNING
-        if not logger.isEnabledFor(level):
+        refused = status >= 400
+        level = logging.WARNING if refused else logging.INFO
+        if not logger.isEnabledFor(level) or (refused and not self._is_to_be_told()):
             return
         events = delivery.events if delivery else ()
         first = f" {escape(events[0].type)} id={escape(events[0].id)}" if events else ""
@@ -89,3 +99,12 @@ class Logs:
                 "hookcatch_seconds": seconds,
             },
         )
+
+    def _is_to_be_told(self) -> bool:
+        second = int(monotonic())
+        if second != self._second:
+            if self._told > REFUSALS:
+                logger.warning("%d more requests were refused", self._told - REFUSALS)
+            self._second, self._told = second, 0
+        self._told += 1
+        return self._told <= REFUSALS
