@@ -89,6 +89,7 @@ SECRETS: dict[str, Callable[[int], str]] = {
     "postmark": user_password,
     "sparkpost": user_password,
     "fireblocks_v1": rsa,
+    "aws_sns": lambda number: "arn:aws:sns:us-east-1:1:topic\n" + rsa(number).strip(),
 }
 
 IDS = {

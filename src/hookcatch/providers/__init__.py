@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from hookcatch.core.errors import ConfigurationError
 
 from . import (
+    alternatives,
     bespoke,
     body_base64,
     body_hex,
@@ -33,6 +34,7 @@ from .tokens import token as token
 _ROWS: dict[str, Provider] = {
     row.name: row
     for row in (
+        *alternatives.ROWS,
         *bespoke.ROWS,
         *body_base64.ROWS,
         *body_hex.ROWS,

@@ -118,17 +118,19 @@ class TwilioForm:
 
     Anything else than a form is bound by `bodySHA256` in the signed URL. Without separators the border between
     two parameters can be moved; a name that ends in one of Twilio's own `names` gives such a cut away, others
-    remain possible (ATTACKS A10): prefer JSON bodies where Twilio offers them.
+    remain possible (ATTACKS A10): prefer JSON bodies where Twilio offers them. SignalWire does the same, but keeps
+    the order of equal names and what is `distinct` no more.
     """
 
     names: frozenset[str] = frozenset({"From", "To", "Body", "AccountSid", "CallSid", "MessageSid", "SmsSid"})
+    distinct: bool = True
 
     def render(self) -> Render:
         def render(request: Request, _: bytes) -> bytes:
             if not request.url:
                 raise Rejected("bad_signature", "Twilio signs the URL, and it is not known: set public_url")
             self._check_body(request)
-            pairs = sorted(set(form_pairs(request.body))) if is_form(request) else []
+            pairs = self._sorted(form_pairs(request.body)) if is_form(request) else []
             for name, _value in pairs:
                 if self._recut(name):
                     raise Rejected("malformed_body", f"the parameter {name!r} looks cut out of two others")
@@ -136,6 +138,11 @@ class TwilioForm:
             return "".join(texts).encode("utf-8", "surrogatepass")
 
         return render
+
+    def _sorted(self, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        if self.distinct:
+            return sorted(set(pairs))
+        return sorted(pairs, key=lambda pair: pair[0])
 
     def _check_body(self, request: Request) -> None:
         claimed = [value for name, value in query_pairs(request.url) if name == "bodySHA256"]

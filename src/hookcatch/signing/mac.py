@@ -70,6 +70,8 @@ class Side(Enum):
 
     BEFORE = 0
     AFTER = 1
+    WITHIN = 2
+    """Somewhere in the message, which is made for each secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,9 @@ class Hash:
         return lambda message: encode(self.sign(key, message))
 
     def sign(self, key: bytes, message: bytes) -> bytes:
-        data = key + message if self.secret is Side.BEFORE else message + key
-        return hashlib.new(self.digest, data).digest()
+        before = key if self.secret is Side.BEFORE else b""
+        after = key if self.secret is Side.AFTER else b""
+        return hashlib.new(self.digest, before + message + after).digest()
 
     def check_strength(self, key: bytes) -> None:
         keys.check_strength(key)

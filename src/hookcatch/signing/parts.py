@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hookcatch.core.errors import Rejected
 from hookcatch.core.wire import Request
 
-from .places import Place
+from .places import MAX_CANDIDATES, Place
 
 Render = Callable[[Request, bytes], bytes]
 """The bytes of a part, given the request and the text of its time."""
@@ -20,6 +20,15 @@ class Part(Protocol):
     """A part of the message; may be fed by the time that was read already."""
 
     def render(self) -> Render: ...
+
+
+@runtime_checkable
+class Fills(Protocol):
+    """A part that puts something into a request that is to be signed."""
+
+    def fill(self, request: Request) -> Request:
+        """The request with what the part reads, if it was not there."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +116,52 @@ class Nonce:
             return request
         made = self.prefix + hashlib.sha256(request.body).hexdigest()[:32]
         return self.place.write(request, made.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class NamedHeaders:
+    """The values of the headers whose names, lower case and a space between, stand at a place; a dot between
+    them: Hook0. To sign, the place is filled with `usual`."""
+
+    names: Place
+    usual: bytes
+
+    def render(self) -> Render:
+        read = self.names.reader()
+
+        def values(request: Request, _: bytes) -> bytes:
+            found = [request.header(name) for name in (read(request) or b"").split(b" ", MAX_CANDIDATES)]
+            if None in found:
+                # Not "missing": a weaker signature must not take the place of this one.
+                raise Rejected(
+                    "malformed_signature", f"a header of {self.names.title} is signed, and missing"
+                )
+            return b".".join(value for value in found if value is not None)
+
+        return values
+
+    def fill(self, request: Request) -> Request:
+        """The request with the names, if it has none."""
+        return request if self.names.reader()(request) else self.names.write(request, self.usual)
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """Some texts in the order of their bytes, nothing between them: WeChat."""
+
+    parts: tuple[bytes | Part, ...]
+
+    def render(self) -> Render:
+        renders = [part.render() for part in self.parts if not isinstance(part, bytes)]
+        fixed = [part for part in self.parts if isinstance(part, bytes)]
+        return lambda request, time: b"".join(sorted([*fixed, *(one(request, time) for one in renders)]))
+
+    def fill(self, request: Request) -> Request:
+        """The request with what its parts fill in."""
+        for part in self.parts:
+            if isinstance(part, Fills):
+                request = part.fill(request)
+        return request
 
 
 BODY, TIME, METHOD, URL = Body(), Time(), Method(), Url()

@@ -107,11 +107,13 @@ class Header(One):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One key of a header that lists `key=value` items: one value of it, or as many as are listed."""
+    """One key of a header that lists `key=value` items: one value of it, or as many as are listed. `spaces`
+    may stand in a value only where the sender puts some there."""
 
     header: str
     key: str
     between: bytes = b","
+    spaces: bool = False
 
     @property
     def title(self) -> str:
@@ -137,7 +139,8 @@ class Pair:
         return _listed(self._read(), self.between, self.key.encode() + b"=", self.title)
 
     def _read(self) -> Callable[[Request], bytes]:
-        read, name, spaced = _header(self.header), self.header, b" " in self.between
+        read, name = _header(self.header), self.header
+        spaced = self.spaces or b" " in self.between
 
         def value(request: Request) -> bytes:
             found = read(request) or b""
@@ -150,7 +153,8 @@ class Pair:
 
     def shares(self, other: Pair) -> bool:
         """Whether both stand in one header."""
-        return (self.header, self.between) == (other.header, other.between)
+        ours, theirs = (self.header, self.between, self.spaces), (other.header, other.between, other.spaces)
+        return ours == theirs
 
     def beside(self, other: Pair) -> Callable[[Request], tuple[Sequence[bytes], bytes | None]]:
         """Reads all values of this key and the one of another, in one pass."""

@@ -24,11 +24,12 @@ class Respelt:
 
     def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
         bound = self.scheme.bind(secrets, tolerance)
+        spellings = self.spellings
 
         def check(request: Request, now: float) -> Match:
             matches: list[Match] = []
             refusals: list[Rejected] = []
-            for spelt in self.spellings(request)[:MAX_SPELLINGS]:
+            for spelt in spellings(request)[:MAX_SPELLINGS]:
                 try:
                     matches.append(bound.check(spelt, now))
                 except Rejected as refusal:
@@ -37,7 +38,18 @@ class Respelt:
                 raise refusals[0]
             return matches[0]
 
-        return Bound(check, bound.precheck)
+        def precheck(request: Request, now: float | None) -> None:
+            refusals: list[Rejected] = []
+            spelt = spellings(request)[:MAX_SPELLINGS]
+            for one in spelt:
+                try:
+                    bound.precheck(one, now)
+                except Rejected as refusal:
+                    refusals.append(refusal)
+            if len(refusals) == len(spelt):
+                raise refusals[0]
+
+        return Bound(check, precheck)
 
     def sign(self, request: Request, secret: Secret, now: float) -> Request:
         return self.scheme.sign(request, secret, now)

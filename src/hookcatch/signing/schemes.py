@@ -15,7 +15,7 @@ from .encoding import HEX, Encoding
 from .freshness import Moment, Timestamp
 from .keys import KeyFormat, Utf8, check_strength
 from .mac import Algorithm, Matcher
-from .parts import BODY, Message, Nonce, renderer
+from .parts import BODY, Fills, Message, renderer
 from .places import Place, Signatures, together
 from .scheme import Bound, Match, Scheme
 
@@ -54,7 +54,7 @@ class Signed:
     def sign(self, request: Request, secret: Secret, now: float) -> Request:
         text = b""
         for part in self.message:
-            if isinstance(part, Nonce):
+            if isinstance(part, Fills):
                 request = part.fill(request)
         if self.time is not None:
             request = self.time.write(request, now)
@@ -141,7 +141,7 @@ class BySecret:
             else:
                 known.append(position)
         bound = [(one.bind([secrets[at] for at in places], tolerance), places) for one, places in groups]
-        return bound[0][0] if len(bound) == 1 else _any_of(bound)
+        return bound[0][0] if len(bound) == 1 else any_of(bound)
 
     def sign(self, request: Request, secret: Secret, now: float) -> Request:
         return self._scheme(secret).sign(request, secret, now)
@@ -160,7 +160,7 @@ class Made:
     def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
         made = [self.make(secret) for secret in secrets]
         bound = [(scheme.bind([key], tolerance), [at]) for at, (scheme, key) in enumerate(made)]
-        return _any_of(bound)
+        return any_of(bound)
 
     def sign(self, request: Request, secret: Secret, now: float) -> Request:
         scheme, key = self.make(secret)
@@ -171,7 +171,9 @@ class Made:
         scheme.check_strength(key)
 
 
-def _any_of(bound: Sequence[tuple[Bound, list[int]]]) -> Bound:
+def any_of(bound: Sequence[tuple[Bound, list[int]]]) -> Bound:
+    """A check that any of several can pass; beside each the positions of its secrets among all."""
+
     def check(request: Request, now: float) -> Match:
         matches, refusals = [], []
         for one, places in bound:
@@ -200,7 +202,8 @@ def _any_of(bound: Sequence[tuple[Bound, list[int]]]) -> Bound:
 
 def _most_telling(refusals: Sequence[Rejected]) -> Rejected:
     """That of the scheme the sender tried, if it tried one."""
-    return next((one for one in refusals if one.reason != "missing_signature"), refusals[0])
+    tells_less = {"missing_signature": 2, "malformed_signature": 1}
+    return min(refusals, key=lambda one: tells_less.get(one.reason, 0))
 
 
 def _timed(scheme: Signed, time: Timestamp, moment: Moment, owners: Sequence[int], match: Matcher) -> Bound:

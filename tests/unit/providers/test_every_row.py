@@ -203,6 +203,7 @@ WEAK = {
     "postmark": "a:b",
     "sparkpost": "a:b",
     "fireblocks_v1": None,
+    "aws_sns": None,
 }
 
 
