@@ -19,7 +19,7 @@ from hookcatch.core.model import Format, IncomingEvent
 from hookcatch.core.parse import detect, parse, parse_json, parse_lines
 from hookcatch.core.wire import Request
 from hookcatch.signing.freshness import RFC3339
-from hookcatch.signing.json_path import compact, dig
+from hookcatch.signing.json_path import compact, dig, steps
 
 MAX_ID = 255
 
@@ -68,7 +68,7 @@ class Path:
     number: bool = False
 
     def read(self, request: Request, payload: Any) -> str | None:
-        value = dig(payload, self.path.split("."))
+        value = dig(payload, steps(self.path))
         if isinstance(value, str):
             return value or None
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
@@ -154,7 +154,7 @@ class Occurred:
     per_second: int = 1
 
     def read(self, payload: Any) -> float | None:
-        value = dig(payload, self.path.split("."))
+        value = dig(payload, steps(self.path))
         if isinstance(value, str):
             if not (value.isascii() and value.isdigit() and len(value) <= 15):
                 return RFC3339.parse(value.encode())
@@ -294,6 +294,8 @@ def _headers(spot: Spot) -> frozenset[bytes]:
 def _id(given: str | None, body: bytes) -> str:
     if not given:
         return _hash(body)
+    if len(given) <= MAX_ID and given.isascii() and given.isprintable():
+        return given  # nearly all
     return _hash(given.encode()) if len(given) > MAX_ID or _CONTROLS.search(given) else given
 
 

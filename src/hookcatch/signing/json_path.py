@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from hookcatch.core.errors import ConfigurationError, Rejected
 from hookcatch.core.parse import parse_json
 
 
-def dig(value: Any, steps: Sequence[str]) -> Any:
+@cache
+def steps(path: str) -> tuple[str, ...]:
+    """A dotted path's steps. Paths stand in rows and in configuration, so there are few."""
+    return tuple(path.split("."))
+
+
+def dig(value: Any, path: Sequence[str]) -> Any:
     """What is at the end of a path of keys and list positions; None if it breaks off."""
-    for step in steps:
+    for step in path:
         if isinstance(value, dict):
             value = value.get(step)
         elif isinstance(value, list) and step.isdecimal() and int(step[:9]) < len(value):
