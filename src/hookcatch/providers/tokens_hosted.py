@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hookcatch.signing.fields import EveryItem
 from hookcatch.signing.keys import UserPassword
 from hookcatch.signing.places import BasicCredentials, Header, Query
 from hookcatch.signing.schemes import Token
@@ -11,6 +12,7 @@ from .shapes import AnyOf, Batch, Head, Joined, Occurred, Path, Shape
 
 BASIC = Token(BasicCredentials(), key=UserPassword())
 BEARER = Token(Header("authorization", prefix="Bearer "))
+CLIENT_STATE = EveryItem("value", "clientState")
 
 ROWS = (
     Provider(
@@ -228,5 +230,28 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         facts=Facts(source="https://github.com/strapi/strapi"),
+    ),
+    Provider(
+        name="ms_graph",
+        title="Microsoft Graph",
+        scheme=Token(CLIENT_STATE),
+        events=Shape(
+            id=Path("id"),
+            type=Path("changeType"),
+            data="resourceData",
+            content=CLIENT_STATE.without,
+            batch=Batch(items="value"),
+        ),
+        docs="https://learn.microsoft.com/en-us/graph/change-notifications-delivery-webhooks",
+        id_is_signed=False,
+        body_is_signed=False,
+        facts=Facts(
+            ack_deadline=3.0,
+            retry_horizon=4 * 3600.0,
+            id_survives_retry=True,
+            success_status=202,
+            source="https://learn.microsoft.com/en-us/graph/change-notifications-delivery-webhooks",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
     ),
 )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from hookcatch.core.errors import Rejected
 from hookcatch.core.parse import detect, form_pairs, parse_json
 from hookcatch.core.wire import Request
 
-from .json_path import dig, planted, text_of
+from .json_path import compact, dig, planted, text_of
 from .parts import Render
 from .places import One, Place, Read, single
 
@@ -68,6 +69,49 @@ class Form(One):
     def write(self, request: Request, value: bytes) -> Request:
         kept = [(k, v) for k, v in form_pairs(request.body) if k != self.name]
         return request.replace(body=urlencode([*kept, (self.name, value.decode())]).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class EveryItem(One):
+    """One text that every item of a list in the JSON body holds under a key: Microsoft Graph."""
+
+    items: str
+    key: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.key} in every item of {self.items}"
+
+    @property
+    def in_head(self) -> bool:
+        return False
+
+    def reader(self) -> Read:
+        def read(request: Request) -> bytes | None:
+            texts = [text_of(dig(item, [self.key])) for item in self._items(parse_json(request.body))]
+            if len(set(texts)) > 1:
+                raise Rejected("bad_signature", f"not one and the same {self.title}")
+            return texts[0] if texts else None
+
+        return read
+
+    def write(self, request: Request, value: bytes) -> Request:
+        payload = parse_json(request.body)
+        for item in self._items(payload):
+            item[self.key] = value.decode()
+        return request.replace(body=compact(payload))
+
+    def without(self, body: bytes) -> bytes:
+        """The body without these texts: what may be kept (ATTACKS A58)."""
+        payload = parse_json(body)
+        for item in self._items(payload):
+            if isinstance(item, dict):
+                item.pop(self.key, None)
+        return compact(payload)
+
+    def _items(self, payload: Any) -> list[Any]:
+        found = dig(payload, self.items.split("."))
+        return found if isinstance(found, list) else []
 
 
 @dataclass(frozen=True, slots=True)
