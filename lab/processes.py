@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from .options import Options
 
 ROOT = Path(__file__).parent.parent
@@ -88,10 +90,13 @@ class Process:
         """SIGKILL, to all of it."""
         if self._child is None:
             return
+        all_ = family(self.pid)
         with suppress(ProcessLookupError):
             self.signal_all(signal.SIGKILL)
         self._child.wait()
         self._child = None
+        while any(map(lives, all_)):  # a child that still dies holds the port
+            time.sleep(0.001)
 
     async def stop(self, patience: float = 40.0) -> float:
         """SIGTERM, to the main process alone; answers the seconds until it was gone."""
@@ -113,6 +118,22 @@ class Process:
         except OSError:
             return False
         return True
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """The descendants of a process."""
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it is more than an entry in the table."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def server(name: str, options: Options, directory: Path, port: int = 0, processes: int = 4) -> Process:
