@@ -10,8 +10,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from hookcatch.core.errors import ConfigurationError
 from hookcatch.core.ports import Clock, Inbox
 
-from .memory import MemoryInbox
-
 FORMS = "memory:, sqlite:///relative.db or sqlite:////absolute/path.db"
 
 
@@ -33,6 +31,8 @@ def open_inbox(url: str, *, clock: Clock) -> Inbox:
 
 
 def _memory(url: str, clock: Clock) -> Inbox:
+    from .memory import MemoryInbox
+
     keep = _options(url, {"keep": int}).get("keep", 100_000)
     return MemoryInbox(clock=clock, keep=keep)
 

@@ -2,68 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from difflib import get_close_matches
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from hookcatch.core.errors import ConfigurationError
 
-from . import (
-    alternatives,
-    bespoke,
-    body_base64,
-    body_hex,
-    body_hex_messages,
-    body_prefixed,
-    canonical,
-    public_keys,
-    standard,
-    taken_out,
-    timestamped,
-    timestamped_lists,
-    timestamped_messages,
-    tokens,
-    tokens_hosted,
-    url,
-)
-from .body import hmac as hmac
-from .public_keys import jwt as jwt
 from .row import Facts as Facts
 from .row import Provider as Provider
 from .row import Verifier as Verifier
-from .tokens import token as token
 
-_ROWS: dict[str, Provider] = {
-    row.name: row
-    for row in (
-        *alternatives.ROWS,
-        *bespoke.ROWS,
-        *body_base64.ROWS,
-        *body_hex.ROWS,
-        *body_hex_messages.ROWS,
-        *body_prefixed.ROWS,
-        *canonical.ROWS,
-        *public_keys.ROWS,
-        *standard.ROWS,
-        *taken_out.ROWS,
-        *timestamped.ROWS,
-        *timestamped_lists.ROWS,
-        *timestamped_messages.ROWS,
-        *tokens.ROWS,
-        *tokens_hosted.ROWS,
-        *url.ROWS,
-    )
-}
+if TYPE_CHECKING:
+    from .body import hmac as hmac
+    from .public_keys import jwt as jwt
+    from .tokens import token as token
+
+_MAKERS = {"hmac": "body", "jwt": "public_keys", "token": "tokens"}
+"""Functions that make a row, and their modules."""
+
+
+def __getattr__(name: str) -> Callable[..., Provider]:
+    """The makers are looked up when they are asked for, as the catalogue is."""
+    if name not in _MAKERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    made: Callable[..., Provider] = getattr(import_module(f".{_MAKERS[name]}", __name__), name)
+    return made
+
+
+def _rows() -> dict[str, Provider]:
+    from .catalogue import BY_NAME
+
+    return BY_NAME
 
 
 def names() -> tuple[str, ...]:
     """The names of all providers, sorted."""
-    return tuple(sorted(_ROWS))
+    return tuple(sorted(_rows()))
 
 
 def provider(name: str) -> Provider:
     """The row of a provider. Raises ConfigurationError for an unknown name, with the nearest ones."""
-    row = _ROWS.get(name)
+    row = _rows().get(name)
     if row is None:
-        near = get_close_matches(name.lower().replace("-", "_"), _ROWS, n=3)
+        near = get_close_matches(name.lower().replace("-", "_"), _rows(), n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names())}"
         raise ConfigurationError(f"there is no provider {name!r}: {hint}")
     return row

@@ -10,8 +10,7 @@ from hookcatch.core.errors import ConfigurationError, Rejected
 from hookcatch.core.model import Delivery
 from hookcatch.core.wire import Request
 from hookcatch.signing.keys import SecretInput, secrets_of
-from hookcatch.signing.scheme import Check, Match, Precheck, Scheme
-from hookcatch.signing.schemes import Unsigned
+from hookcatch.signing.scheme import Check, Match, Precheck, Scheme, Unsigned
 
 from .shapes import Shape
 

@@ -49,3 +49,17 @@ class Scheme(Protocol):
     def check_strength(self, secret: Secret) -> None:
         """Raises ConfigurationError for a secret that is too easy to guess."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """No proof at all: every request passes."""
+
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+        return Bound(lambda request, now: Match())
+
+    def sign(self, request: Request, secret: Secret, now: float) -> Request:
+        return request
+
+    def check_strength(self, secret: Secret) -> None:
+        """There is no secret."""

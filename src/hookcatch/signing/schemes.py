@@ -18,6 +18,7 @@ from .mac import Algorithm, Matcher
 from .parts import BODY, Fills, Message, renderer
 from .places import Place, Signatures, together
 from .scheme import Bound, Match, Scheme
+from .scheme import Unsigned as Unsigned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,20 +103,6 @@ class Token:
     def check_strength(self, secret: Secret) -> None:
         for key in self.key.decode(secret):
             check_strength(key)
-
-
-@dataclass(frozen=True, slots=True)
-class Unsigned:
-    """No proof at all: every request passes."""
-
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
-        return Bound(lambda request, now: Match())
-
-    def sign(self, request: Request, secret: Secret, now: float) -> Request:
-        return request
-
-    def check_strength(self, secret: Secret) -> None:
-        """There is no secret."""
 
 
 @dataclass(frozen=True, slots=True)

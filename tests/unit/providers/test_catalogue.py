@@ -240,3 +240,9 @@ def test_a_twilio_request_that_is_not_whole_is_refused(request_: Request, reason
     with pytest.raises(Rejected) as refusal:
         provider("twilio").verify(request_, secret=secret("twilio"), now=NOW)
     assert refusal.value.reason == reason
+
+
+def test_what_makes_a_row_is_looked_up_by_its_name_and_nothing_else_is_made_up() -> None:
+    assert hookcatch.providers.token().name == "token"
+    with pytest.raises(AttributeError, match="no attribute 'tokken'"):
+        _ = hookcatch.providers.tokken

@@ -1,0 +1,45 @@
+"""Every row there is, by name. Loaded when the first one is asked for: it is long, and an import should be short."""
+
+from __future__ import annotations
+
+from . import (
+    alternatives,
+    bespoke,
+    body_base64,
+    body_hex,
+    body_hex_messages,
+    body_prefixed,
+    canonical,
+    public_keys,
+    standard,
+    taken_out,
+    timestamped,
+    timestamped_lists,
+    timestamped_messages,
+    tokens,
+    tokens_hosted,
+    url,
+)
+from .row import Provider
+
+BY_NAME: dict[str, Provider] = {
+    row.name: row
+    for row in (
+        *alternatives.ROWS,
+        *bespoke.ROWS,
+        *body_base64.ROWS,
+        *body_hex.ROWS,
+        *body_hex_messages.ROWS,
+        *body_prefixed.ROWS,
+        *canonical.ROWS,
+        *public_keys.ROWS,
+        *standard.ROWS,
+        *taken_out.ROWS,
+        *timestamped.ROWS,
+        *timestamped_lists.ROWS,
+        *timestamped_messages.ROWS,
+        *tokens.ROWS,
+        *tokens_hosted.ROWS,
+        *url.ROWS,
+    )
+}
