@@ -22,9 +22,13 @@ def acknowledge(status: int, body: bytes = b"ok\n") -> Response:
 
 def refuse(why: Rejected, bad_signature: int = 401) -> Response:
     """A refusal. One body a status, so that it does not tell which check failed (ATTACKS A20, A53)."""
-    status = bad_signature if why.status == HTTPStatus.UNAUTHORIZED else why.status
+    return _refusal(bad_signature if why.status == HTTPStatus.UNAUTHORIZED else why.status)
+
+
+@cache
+def _refusal(status: int) -> Response:
     headers = TEXT
-    if why.status == HTTPStatus.METHOD_NOT_ALLOWED:
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers = (*TEXT, (b"allow", b"POST"))  # RFC 9110, 15.5.6: a 405 says what is allowed
     return Response(status, f"{phrase(status)}\n".encode(), headers)
 
