@@ -19,16 +19,14 @@ from hookcatch.signing.json_path import planted
 from hookcatch.signing.keys import PublicKey
 from hookcatch.signing.mac import Hash, Hmac, Side
 from hookcatch.signing.parts import BODY, TIME, URL, At, NamedHeaders, Nonce, Render, Sorted
-from hookcatch.signing.places import MAX_VALUE, Header, Pair, Query
+from hookcatch.signing.places import Header, Pair, Query
 from hookcatch.signing.public_key import Rsa
-from hookcatch.signing.respelt import Respelt
 from hookcatch.signing.scheme import Bound, Match
 from hookcatch.signing.schemes import Made, Signed
 
 from .bespoke import TwilioForm
 from .row import Facts, Provider
 from .shapes import AnyOf, Batch, Head, Occurred, Path, Shape
-from .timestamped_lists import listed
 
 _PLAIN = re.compile(rb"[A-Za-z0-9_-]{1,255}")
 
@@ -147,16 +145,6 @@ def lark(secret: Secret) -> tuple[Signed, Secret]:
     return scheme, secret
 
 
-def persona_groups(request: Request) -> list[Request]:
-    """While a secret is rotated Persona sends one whole `t=...,v1=...` for each, a space between."""
-    value = request.header(b"persona-signature") or b""
-    if len(value) > MAX_VALUE:
-        return [request]
-    return [request.with_header("persona-signature", group) for group in value.split(b" ") if group] or [
-        request
-    ]
-
-
 def _hook0(version: str) -> Signed:
     pair = [Pair("x-hook0-signature", key, spaces=True) for key in (version, "t", "h")]
     headers = (At(pair[2]), b".", NamedHeaders(pair[2], b"x-event-id"), b".") if version == "v1" else ()
@@ -257,24 +245,6 @@ ROWS = (
         facts=Facts(
             id_survives_retry=True,
             source="https://github.com/evendis/mandrill-rails",
-            unconfirmed=frozenset({"id_survives_retry"}),
-        ),
-    ),
-    Provider(
-        name="persona",
-        title="Persona",
-        scheme=Respelt(listed("persona-signature"), persona_groups),
-        events=Shape(
-            id=Path("data.id"),
-            type=Path("data.attributes.name"),
-            data="data.attributes.payload",
-            occurred_at=Occurred("data.attributes.created-at"),
-        ),
-        docs="https://docs.withpersona.com/webhooks",
-        confirmed=False,
-        facts=Facts(
-            id_survives_retry=True,
-            source="https://docs.withpersona.com/webhooks",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from hookcatch.core.wire import Request
 from hookcatch.signing.encoding import BASE64URL, HEX, Encoding
 from hookcatch.signing.freshness import MILLISECONDS, SECONDS, TOLERANCE, Digits, Timestamp
 from hookcatch.signing.listed import First, Others
 from hookcatch.signing.mac import Hmac
 from hookcatch.signing.parts import BODY, TIME
-from hookcatch.signing.places import Pair
+from hookcatch.signing.places import MAX_VALUE, Pair
+from hookcatch.signing.respelt import Respelt
 from hookcatch.signing.schemes import Signed
 
 from .row import Facts, Provider
@@ -30,6 +32,16 @@ def listed(
         time=Timestamp(Pair(header, "t", between), unit, tolerance),
         message=(TIME, b".", BODY),
     )
+
+
+def persona_groups(request: Request) -> list[Request]:
+    """While a secret is rotated Persona sends one whole `t=...,v1=...` for each, a space between."""
+    value = request.header(b"persona-signature") or b""
+    if len(value) > MAX_VALUE:
+        return [request]
+    return [request.with_header("persona-signature", group) for group in value.split(b" ") if group] or [
+        request
+    ]
 
 
 ROWS = (
@@ -199,6 +211,24 @@ ROWS = (
             retry_horizon=72 * 3600.0,
             id_survives_retry=True,
             source="https://developers.tiktok.com/doc/webhooks-overview",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="persona",
+        title="Persona",
+        scheme=Respelt(listed("persona-signature"), persona_groups),
+        events=Shape(
+            id=Path("data.id"),
+            type=Path("data.attributes.name"),
+            data="data.attributes.payload",
+            occurred_at=Occurred("data.attributes.created-at"),
+        ),
+        docs="https://docs.withpersona.com/webhooks",
+        confirmed=False,
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://docs.withpersona.com/webhooks",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
