@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from .core.admission import READ_DEADLINE, admit, check_length
@@ -80,14 +81,18 @@ def _head(environ: Environ, endpoint: Endpoint) -> Request:
     query: str = environ.get("QUERY_STRING", "")
     url = f"{endpoint.url}?{query}" if query and endpoint.url else endpoint.url
     headers = [
-        (name[5:].replace("_", "-").lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in environ.items()
-        if name.startswith("HTTP_")
+        (_name(key), value.encode("latin-1")) for key, value in environ.items() if key.startswith("HTTP_")
     ]
     for name, key in ((b"content-type", "CONTENT_TYPE"), (b"content-length", "CONTENT_LENGTH")):
         if environ.get(key):
             headers.append((name, environ[key].encode("latin-1")))
     return Request.from_wire(environ["REQUEST_METHOD"], url, headers)
+
+
+@lru_cache(256)
+def _name(key: str) -> bytes:
+    """A header's name, from its key in the environ."""
+    return key[5:].replace("_", "-").lower().encode("latin-1")
 
 
 def _read(environ: Environ, promised: int | None, limit: int) -> bytes:
