@@ -149,11 +149,7 @@ class Hookcatch(Router):
             raise ConfigurationError(f"there is a source {name!r} already; two accounts are two sources")
         known = choose_provider(name, provider, unsigned=options.get("unsigned", False))
         endpoint = build_endpoint(name, known, secret, options, self._public_url)
-        if (known.facts.retry_horizon or 0) > self._retention.key:
-            raise ConfigurationError(
-                f"source {name!r}: {known.title} retries for {known.facts.retry_horizon:g} s, but ids are kept for "
-                f"only {self._retention.key:g} s, so a late retry would run twice: keep them longer"
-            )
+        self._check_window(name, known, options.get("tolerance", 0.0))
         if endpoint.path in self._paths:
             raise ConfigurationError(f"source {name!r}: {endpoint.path} is the path of another source")
         source = Source(name, known, endpoint, self, first_of(secret))
@@ -252,6 +248,17 @@ class Hookcatch(Router):
             raise ConfigurationError(
                 "hookcatch has started: register sources and handlers when your app is imported"
             )
+
+    def _check_window(self, name: str, known: Provider, tolerance: float) -> None:
+        """An id must be known for as long as it may come again: as a retry, or replayed from `tolerance` before
+        its time to `tolerance` after it."""
+        kept = self._retention.key
+        for again, why in ((known.facts.retry_horizon or 0.0, "retries"), (2 * tolerance, "could be replayed")):
+            if again > kept:
+                raise ConfigurationError(
+                    f"source {name!r}: {known.title} {why} for {again:g} s, but ids are kept for only {kept:g} s, "
+                    "so a late copy would run twice: keep them longer, with Retention(key=...)"
+                )
 
     def _check(self, handler: Handler) -> None:
         if handler.source is not None and handler.source not in self._sources:

@@ -134,8 +134,7 @@ def _path(scope: Scope) -> str:
 
 def _head(scope: Scope, endpoint: Endpoint) -> Request:
     query: bytes = scope.get("query_string", b"")
-    url = f"{endpoint.url}?{query.decode('latin-1')}" if query and endpoint.url else endpoint.url
-    return Request.from_wire(scope["method"], url, scope["headers"])
+    return Request.from_wire(scope["method"], endpoint.called(query.decode("latin-1")), scope["headers"])
 
 
 async def _read(receive_: Receive, limit: int, patience: Patience) -> bytes:

@@ -78,8 +78,7 @@ def _path(environ: Environ) -> str:
 
 
 def _head(environ: Environ, endpoint: Endpoint) -> Request:
-    query: str = environ.get("QUERY_STRING", "")
-    url = f"{endpoint.url}?{query}" if query and endpoint.url else endpoint.url
+    url = endpoint.called(environ.get("QUERY_STRING", ""))
     headers = [
         (_name(key), value.encode("latin-1")) for key, value in environ.items() if key.startswith("HTTP_")
     ]

@@ -92,7 +92,7 @@ class AsgiCaller:
             await asyncio.sleep(self.pause)
             return next(messages, {"type": "http.disconnect"})
 
-        await self.app(_scope(method, path, headers, query), receive, send)
+        await self.app(scope(method, path, headers, query), receive, send)
         self.unread = sum(1 for _ in messages)
         if not sent:
             return None
@@ -117,7 +117,7 @@ def _messages(chunks: Iterable[bytes]) -> Any:
         yield {"type": "http.request", "body": chunk, "more_body": position < len(whole) - 1}
 
 
-def _scope(method: str, path: str, headers: Pairs, query: bytes) -> dict[str, Any]:
+def scope(method: str, path: str, headers: Pairs, query: bytes) -> dict[str, Any]:
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},

@@ -103,6 +103,13 @@ def test_the_window_of_dedupe_outlasts_every_senders_retries():
     Hookcatch("memory:").source("shop", "standard_webhooks", whsec(0))
 
 
+def test_the_window_of_dedupe_outlasts_the_tolerance_in_both_directions():
+    hooks = Hookcatch("memory:", retention=Retention(key=3e5))
+    with pytest.raises(ConfigurationError, match="could be replayed for 300002 s, but ids are kept for only"):
+        hooks.source("shop", "standard_webhooks", whsec(0), tolerance=150_001)
+    hooks.source("shop", "standard_webhooks", whsec(0), tolerance=150_000)
+
+
 # handlers
 
 

@@ -72,6 +72,11 @@ class Endpoint:
     data_path: str = ""
     url: str = ""
 
+    def called(self, query: str) -> str:
+        """The URL that the sender called, as far as it is needed: some sign all of it, some put their proof in
+        the query. The query is the one that came; the rest is never taken from the request."""
+        return f"{self.url.partition('?')[0]}?{query}" if query else self.url
+
 
 @dataclass(frozen=True, slots=True)
 class App:

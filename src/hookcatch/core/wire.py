@@ -13,7 +13,7 @@ TEXT: tuple[Pair, ...] = ((b"content-type", b"text/plain; charset=utf-8"),)
 """The headers of a text."""
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Request:
     """One HTTP request, as bytes.
 
@@ -31,8 +31,8 @@ class Request:
     url: str
     headers: tuple[Pair, ...]
     body: bytes
-    index: dict[bytes, bytes] = field(repr=False, compare=False)
-    is_plain: bool = field(repr=False, compare=False)
+    index: dict[bytes, bytes] = field(compare=False)
+    is_plain: bool = field(compare=False)
 
     def __init__(
         self,
@@ -77,6 +77,12 @@ class Request:
         put(made, "index", self.index)
         put(made, "is_plain", self.is_plain)
         return made
+
+    def __repr__(self) -> str:
+        """Without what may prove the sender: the values of headers, the query, the body (ATTACKS A57)."""
+        names = [name.decode("latin-1") for name, _ in self.headers]
+        url = self.url.partition("?")[0]
+        return f"<Request {self.method} {url!r} headers={names} body of {len(self.body)} bytes>"
 
     def header(self, name: bytes) -> bytes | None:
         """The value of a header that decides something; `name` in lower case.

@@ -141,11 +141,15 @@ class Verifier:
 
     def verify(self, request: Request, now: float) -> Delivery:
         """The verified delivery. `now` is in seconds since the epoch."""
-        match: Match = self.check(request, now)
         provider = self.provider
+        try:
+            match: Match = self.check(request, now)
+            events = provider.events.read(request)
+        except Rejected as refusal:
+            raise _without_frames(refusal) from None
         return Delivery(
             provider=provider.name,
-            events=provider.events.read(request),
+            events=events,
             key=match.key,
             signed_at=match.signed_at,
             id_is_signed=provider.id_is_signed,
@@ -155,4 +159,13 @@ class Verifier:
     def precheck(self, request: Request, now: float | None = None) -> None:
         """Raise Rejected for what is wrong already in the head of a request, before its body is read: a
         signature that is missing or ambiguous, a wrong token; with `now`, a stale time."""
-        self._precheck(request, now)
+        try:
+            self._precheck(request, now)
+        except Rejected as refusal:
+            raise _without_frames(refusal) from None
+
+
+def _without_frames(refusal: Rejected) -> Rejected:
+    """What tells of an error with all its variables (error trackers do) must not find the keys in a scheme's."""
+    refusal.__context__ = None
+    return refusal.with_traceback(None)
