@@ -194,7 +194,7 @@ ROWS = (
         events=Shape(type=Head("x-discourse-event")),
         docs="https://meta.discourse.org/t/configure-webhooks-that-trigger-on-discourse-events-to-integrate-with-external-services/49045",
         facts=Facts(
-            retry_horizon=780.0,
+            retry_horizon=780 * 60.0,
             id_survives_retry=True,
             source="https://github.com/discourse/discourse",
             unconfirmed=frozenset({"id_survives_retry"}),
