@@ -90,8 +90,9 @@ def _expire(waiter: asyncio.Future[None], timeout: float) -> None:
 
 
 async def _await(coroutine: Coroutine[Any, Any, Any], timeout: float | None) -> Any:
+    limit = asyncio.timeout(timeout)
     try:
-        async with asyncio.timeout(timeout) as limit:
+        async with limit:
             return await coroutine
     except TimeoutError:
         if limit.expired():

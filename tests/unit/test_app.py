@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
+import threading
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +229,26 @@ def test_the_runtime_is_made_on_first_use_and_again_after_it_was_closed():
     second = hooks.runtime()
     assert second is not first
     second.close()
+
+
+def test_threads_that_come_together_make_one_runtime(monkeypatch: pytest.MonkeyPatch):
+    hooks, start, together, started = app(), Hookcatch._start, threading.Barrier(8), []
+
+    def slowly(self: Hookcatch) -> Any:
+        started.append(1)
+        time.sleep(0.02)  # so that the others are at the door
+        return start(self)
+
+    def ask() -> Any:
+        together.wait()
+        return hooks.runtime()
+
+    monkeypatch.setattr(Hookcatch, "_start", slowly)
+    with ThreadPoolExecutor(8) as pool:
+        runtimes = list(pool.map(lambda _: ask(), range(8)))
+    assert started == [1]
+    assert {id(one) for one in runtimes} == {id(hooks.runtime())}
+    hooks.runtime().close()
 
 
 def test_a_forks_child_makes_its_own_runtime():

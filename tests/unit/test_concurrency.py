@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hookcatch.concurrency import Asyncio, LoopThread
+from hookcatch.concurrency import Asyncio, LoopThread, _expire
 
 
 def story(told: Callable[[Asyncio], Awaitable[Any]], threads: int = 2) -> Any:
@@ -72,6 +72,16 @@ def test_when_the_time_is_up_the_future_goes_on():
         return await colour.wait(future)
 
     assert story(told) == 7
+
+
+def test_an_alarm_that_rings_just_after_the_answer_changes_nothing():
+    async def told(colour: Asyncio) -> Any:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter.set_result(None)
+        _expire(waiter, 1.0)
+        return await waiter
+
+    assert story(told) is None
 
 
 def test_when_the_caller_is_cancelled_the_future_goes_on():
