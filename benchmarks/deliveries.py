@@ -16,6 +16,10 @@ HEAD = (
     "content-type: application/json; charset=utf-8\r\nstripe-signature: t=%d,v1=%s\r\ncontent-length: %d\r\n\r\n"
 )
 SIZE = 2048
+
+Ids = Callable[[], Iterator[str]]
+"""An endless supply of event ids."""
+
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -33,7 +37,7 @@ def ordered_ids() -> Iterator[str]:
         yield f"evt_1N{_base62(count)}{secrets.token_hex(6)}"
 
 
-def signed(count: int, ids: Callable[[], Iterator[str]] = random_ids, *, secret: str = SECRET) -> list[bytes]:
+def signed(count: int, ids: Ids = random_ids, *, secret: str = SECRET) -> list[bytes]:
     """`count` requests. With another `secret` they are forged."""
     now = int(time.time())
     before, after = _event().split(b"THE_ID")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
@@ -15,8 +14,6 @@ from .contenders import CONTENDERS
 from .load import Round, fire
 from .report import Result, ratio
 from .servers import Server
-
-Ids = Callable[[], Iterator[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class Duel:
     ours: str
     other: str
     target: float
-    ids: Ids = deliveries.random_ids
+    ids: deliveries.Ids = deliveries.random_ids
     connections: int = 32
     forged: bool = False
 
