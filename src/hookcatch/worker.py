@@ -62,19 +62,21 @@ class Heart:
             self._thread.join()
 
     def _beat(self) -> None:
+        missed: set[tuple[int, str]] = set()
         while not self._stop.wait(self._lease / 4):
             with self._lock:
-                held = list(self._held.values())
+                held = dict(self._held)
             if not held:
                 continue
             try:
-                alive = self._inbox.heartbeat(held, until=self._clock() + self._lease).result()
+                alive = self._inbox.heartbeat(list(held.values()), until=self._clock() + self._lease).result()
             except InboxUnavailable as why:
                 logger.warning("leases could not be prolonged: %s", why)
                 continue
-            for lease, is_ours in zip(held, alive, strict=True):
-                if not is_ours:
-                    logger.warning("lease lost: %s %s", lease.event.source, lease.event.id)
+            gone = {key for key, is_ours in zip(held, alive, strict=True) if not is_ours}
+            for key in gone & missed:  # what is gone at one beat only was being settled just then
+                logger.warning("lease lost: %s %s", held[key].event.source, escape(held[key].event.id))
+            missed = gone
 
 
 @dataclass
