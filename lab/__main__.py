@@ -76,6 +76,7 @@ def main() -> None:
 @click.option("--kill", default=(0.6, 1.4), type=Range(), help="Seconds between kills; default 0.6..1.4")
 @click.option("--dup", default=0.05, type=Percent(), help="Share that is delivered again; default 5%")
 @server_option
+@click.option("--work", default=0.02, show_default=True, help="Seconds of work for an event.")
 @click.option("--processes", default=0, help="Of gunicorn; default 4.")
 @broken_option
 @json_option
@@ -108,6 +109,8 @@ def crash_command(
             to,
             tx=mode == "stored+tx",
             broken=broken,
+            before=blow["work"] / 2,
+            after=blow["work"] / 2,
         )
 
 
