@@ -253,7 +253,10 @@ class Hookcatch(Router):
         """An id must be known for as long as it may come again: as a retry, or replayed from `tolerance` before
         its time to `tolerance` after it."""
         kept = self._retention.key
-        for again, why in ((known.facts.retry_horizon or 0.0, "retries"), (2 * tolerance, "could be replayed")):
+        for again, why in (
+            (known.facts.retry_horizon or 0.0, "retries"),
+            (2 * tolerance, "could be replayed"),
+        ):
             if again > kept:
                 raise ConfigurationError(
                     f"source {name!r}: {known.title} {why} for {again:g} s, but ids are kept for only {kept:g} s, "

@@ -77,7 +77,7 @@ class Runtime:
         self.settings = settings
         self._requests = 0
         self._counting = threading.Lock()
-        self.alive = True
+        self.alive: bool = True
         inbox.open()
         self._heart = Heart(inbox, clock, settings.lease)
         self._base = Ports(
@@ -137,7 +137,7 @@ class Runtime:
     def worker(self, loop: asyncio.AbstractEventLoop) -> Worker:
         """A worker in this loop, not yet running."""
         colour = self._colour = Asyncio(loop, self.settings.concurrency)
-        self.patience = Patience(loop)
+        self.patience: Patience = Patience(loop)
         worker = Worker(
             app=self.app,
             ports=replace(self._base, colour=colour, work=lambda lease: worker.adopt(lease)),

@@ -22,7 +22,7 @@ CLOSING = 10
 """Seconds for requests under way when the server is told to stop."""
 
 
-class Server(uvicorn.Server):
+class _Server(uvicorn.Server):
     """A server that a second signal ends at once."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -49,7 +49,7 @@ def serve(hooks: Hookcatch, host: str, port: int) -> None:
         # uvicorn raises the signal again once all is closed, for whoever was there before it: nobody.
         for one in STOP_SIGNALS:
             signal.signal(one, ignore)
-        Server(config).run(sockets=[listener])
+        _Server(config).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:

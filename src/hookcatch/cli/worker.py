@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hookcatch.app import Hookcatch
     from hookcatch.runtime import Runtime
 
-logger = logging.getLogger("hookcatch")
+logger: logging.Logger = logging.getLogger("hookcatch")
 
 
 @click.command(cls=AppCommand)

@@ -119,7 +119,7 @@ class Retry(Verdict):
 
     def __init__(self, why: str = "", *, after: float | None = None) -> None:
         super().__init__(why)
-        self.after = None if after is None else max(0.0, float(after))
+        self.after: float | None = None if after is None else max(0.0, float(after))
 
 
 class Park(Verdict):

@@ -51,11 +51,11 @@ class SqliteInbox:
     transactional = True
 
     def __init__(self, path: str | Path, *, clock: Clock, options: SqliteOptions = SqliteOptions()) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._clock = clock
         self.options = options
         self._listeners: tuple[Callable[[], None], ...] = ()
-        self.floor = disk.Floor(self.path.parent, options.disk_floor, timer=time.monotonic)
+        self.floor: disk.Floor = disk.Floor(self.path.parent, options.disk_floor, timer=time.monotonic)
         self._ballast = self.path.with_name(f"{self.path.name}-ballast")
         self._presence = Presence(str(self.path))
         self._readers: list[sqlite3.Connection] = []

@@ -19,7 +19,7 @@ from . import disk
 SAFE_WITH_MANY = (3, 51, 3)
 """The first SQLite without the WAL-reset race between processes (https://sqlite.org/wal.html#walresetbug)."""
 
-log = logging.getLogger("hookcatch.inbox")
+log: logging.Logger = logging.getLogger("hookcatch.inbox")
 
 
 @dataclass(frozen=True, slots=True)

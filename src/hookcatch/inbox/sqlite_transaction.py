@@ -57,7 +57,7 @@ class SqliteTransaction:
         self._connection: sqlite3.Connection | None = None
         self._opened = False
         self._refused = ""
-        self.committed = False
+        self.committed: bool = False
 
     def __enter__(self) -> sqlite3.Connection:
         self._claim()

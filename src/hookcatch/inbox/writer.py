@@ -40,7 +40,7 @@ _BROKEN = frozenset(
 )
 """The store's own errors, which the next op would meet as well."""
 
-log = logging.getLogger("hookcatch.inbox")
+log: logging.Logger = logging.getLogger("hookcatch.inbox")
 
 
 class _Answer(Future[T]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from time import monotonic
 
-from ..core.model import Delivery, Lease, Outcome
+from hookcatch.core.model import Delivery, Lease, Outcome
 
 logger: logging.Logger = logging.getLogger("hookcatch")
 
