@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Literal
 
 from .answers import acknowledge, come_back, refuse
@@ -168,29 +169,34 @@ async def _after_handlers(
     acknowledged the second, the event would be lost.
     """
     policy = endpoint.policy
-    work = [ports.work(one.lease) for one in answers if isinstance(one, Accepted) and one.lease]
-    closes: list[Close] = []
     try:
-        for future in work:
-            left = max(0.0, started + policy.ack_deadline - ports.clock())
-            closes.append(await ports.colour.wait(future, left))
-        known = [one for one in answers if isinstance(one, Duplicate)]
-        replies = [one.reply for one in known]
-        undecided = [one for one in known if one.state == "handling"]
-        replies += [await _mirror(one, ports, started + policy.ack_deadline) for one in undecided]
+        ends = await _ends(answers, ports, started + policy.ack_deadline)
     except (TimeoutError, LeaseLost):
         if policy.ack == "deadline":
             return acknowledge(policy.success, policy.success_body), "stored, the handlers go on"
         return come_back(), "undecided"
-    if any(close.state == "failed" for close in closes):
+    if any(end.state == "failed" for end in ends):
         return come_back(), "a handler failed"
-    replies += [close.reply for close in closes]
-    reply = next((one for one in replies if one is not None), None)
-    return reply or acknowledge(policy.success, policy.success_body), "handled" if work else "duplicate"
+    reply = next((end.reply for end in ends if end.reply is not None), None)
+    fresh = any(isinstance(answer, Accepted) for answer in answers)
+    return reply or acknowledge(policy.success, policy.success_body), "handled" if fresh else "duplicate"
 
 
-async def _mirror(known: Duplicate, ports: Ports, deadline: float) -> Response | None:
-    """Wait until whoever handles the first copy has decided. Raises TimeoutError if that takes too long."""
+async def _ends(
+    answers: Sequence[Accepted | Duplicate], ports: Ports, deadline: float
+) -> list[Close | Duplicate]:
+    """How each event ended, whoever works on it. Raises TimeoutError if that takes too long."""
+    work = [ports.work(one.lease) for one in answers if isinstance(one, Accepted) and one.lease]
+    closes = [await ports.colour.wait(future, max(0.0, deadline - ports.clock())) for future in work]
+    known = [await _decided(one, ports, deadline) for one in answers if isinstance(one, Duplicate)]
+    return [*known, *closes]
+
+
+async def _decided(known: Duplicate, ports: Ports, deadline: float) -> Duplicate:
+    """The first copy's end, once whoever handles it has decided. Raises TimeoutError if that takes too long,
+    or if it failed: then the sender's next try is the one that counts."""
+    if known.state != "handling":
+        return known
     while ports.clock() < deadline:
         try:
             # a future that nobody resolves: a pause, in either colour
@@ -200,7 +206,7 @@ async def _mirror(known: Duplicate, ports: Ports, deadline: float) -> Response |
             if state is None or state == "failed":
                 break
             if state != "handling":
-                return reply
+                return replace(known, state=state, reply=reply)
     raise TimeoutError
 
 
