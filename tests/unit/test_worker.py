@@ -421,7 +421,8 @@ def test_of_events_that_were_lost_together_each_gets_its_last_chance_alone():
     async def handler() -> None:
         now[0] += 1
         most[0] = max(most[0], now[0])
-        await asyncio.sleep(0.001)
+        accept(hooks, "msg_0")  # a duplicate, which makes the worker look again
+        await asyncio.sleep(0.002)
         now[0] -= 1
 
     accept(hooks, *(f"msg_{n}" for n in range(5)))
