@@ -132,6 +132,7 @@ class Patience:
     def end(self, task: asyncio.Task[Any]) -> None:
         """It has what it waited for."""
         self._until.pop(task, None)
+        self._late.discard(task)
 
     def was_late(self, task: asyncio.Task[Any]) -> bool:
         """Whether the cancellation that `task` has just met is ours, and no other stands behind it."""

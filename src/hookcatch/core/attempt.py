@@ -14,7 +14,7 @@ from .errors import Discard, Invalid, LeaseLost, Park, Rejected, Retry
 from .handler import Handler, matches
 from .model import Event, Lease, Outcome, Run
 from .parse import parse
-from .payload import MISSING, look_up, validate
+from .payload import data_of, validate
 from .ports import Ports, Transaction
 
 _NAMESPACE = uuid.UUID("6f0b2f0e-5d0c-5a53-9d5b-0d8d7b6b8f11")
@@ -101,11 +101,10 @@ def _arguments(
     payload = read(lease)
     if isinstance(handler.when, Mapping) and not matches(handler.when, payload):
         return None
+    data = data_of(payload, context.data_path)
     if handler.data is not None:
-        data = validate(handler.data, payload, context.data_path)
-    else:
-        data = look_up(payload, context.data_path)
-    event = _event(handler, lease, context, number, payload=payload, data=None if data is MISSING else data)
+        data = validate(handler.data, data, "")
+    event = _event(handler, lease, context, number, payload=payload, data=data)
     if callable(handler.when) and not handler.when(event):
         return None
     arguments: dict[str, Any] = {}

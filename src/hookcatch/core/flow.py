@@ -20,7 +20,7 @@ from .endpoint import App, Endpoint
 from .errors import InboxUnavailable, Invalid, LeaseLost, Rejected
 from .handler import Handler, matches
 from .model import PARKED, Accepted, Claim, Close, Delivery, Duplicate, Lease, Run
-from .payload import validate
+from .payload import data_of, validate
 from .ports import Ports
 from .rows import duplicates, new_events
 from .wire import Request, Response
@@ -138,7 +138,8 @@ def _refuse_invalid(handler: Handler, payload: object, data_path: str) -> None:
     try:
         for slot in handler.slots:
             if slot.wanted is not None:
-                validate(slot.wanted, payload, data_path if slot.path is None else slot.path)
+                part = data_of(payload, data_path) if slot.path is None else payload
+                validate(slot.wanted, part, slot.path or "")
     except Invalid as why:
         raise Rejected("invalid_payload", str(why)) from None
 

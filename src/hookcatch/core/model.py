@@ -233,7 +233,7 @@ class Event(Generic[T]):
         headers: the kept headers, names in lower case. Credentials and signatures are never kept.
         received_at: when it was accepted, in UTC.
         occurred_at: when it happened, by the sender's word, in UTC; None where the sender does not say.
-        attempt: the number of this attempt of this handler, from 1; grows monotonically.
+        attempt: the number of this attempt of this handler, from 1; a replay starts a new series.
         is_replay: True once a person or a program asked for the event to run again.
         idempotency_key: a UUID, the same for every attempt of this handler on this event: hand it to
             the APIs you call.

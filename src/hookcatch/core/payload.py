@@ -48,6 +48,13 @@ def look_up(payload: Any, path: str) -> Any:
     return payload
 
 
+def data_of(payload: Any, path: str) -> Any:
+    """The business data: what stands at its provider's usual place, or all of a payload that lacks it, as of
+    senders whose kinds of message differ (Slack's events and commands)."""
+    found = look_up(payload, path)
+    return payload if found is MISSING else found
+
+
 def adapter(wanted: Any, where: str) -> TypeAdapter[Any]:
     """pydantic's validator for an annotation, made once when the app is built."""
     try:

@@ -258,11 +258,6 @@ class Shape:
         """The headers in which something of an event stands."""
         return frozenset(_headers(self.id) | _headers(self.type))
 
-    def pick(self, payload: Any) -> Any:
-        """The business data inside a payload; all of it where its usual place is empty."""
-        found = dig(payload, self.data.split(".")) if self.data else None
-        return payload if found is None else found
-
     def _format(self, request: Request, body: bytes) -> Format:
         if self.format is not None:
             return self.format

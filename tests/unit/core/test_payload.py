@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from hookcatch.core.errors import ConfigurationError
-from hookcatch.core.payload import MAX_ERRORS, MISSING, Invalid, adapter, look_up, validate
+from hookcatch.core.payload import MAX_ERRORS, MISSING, Invalid, adapter, data_of, look_up, validate
 
 PAYLOAD = {"id": "evt_1", "data": {"object": {"lines": [{"sku": "a"}, {"sku": "b"}]}, "null": None}}
 
@@ -119,3 +119,10 @@ def test_a_model_that_names_a_type_defined_below_it_is_fine():
     assert adapter(Later, "here").validate_json('{"kind": "later", "child": {"name": "x"}}').child == Child(
         name="x"
     )
+
+
+def test_the_data_is_at_its_usual_place_or_else_all_there_is():
+    assert data_of({"data": {"object": 1}}, "data.object") == 1
+    assert data_of({"data": {"object": None}}, "data.object") is None
+    assert data_of({"command": "/pay"}, "event") == {"command": "/pay"}
+    assert data_of(7, "") == 7

@@ -8,6 +8,7 @@ import hashlib
 import pytest
 
 from hookcatch.core.errors import ConfigurationError, Rejected
+from hookcatch.core.payload import data_of
 from hookcatch.core.wire import Request
 from hookcatch.providers import names, provider
 from hookcatch.providers.shapes import NOWHERE
@@ -48,7 +49,7 @@ def test_an_event_that_is_written_is_read_again(name: str) -> None:
         "sha256:" + hashlib.sha256(read.body).hexdigest() if row.events.id == NOWHERE else wanted[0],
         "" if row.events.type == NOWHERE else wanted[1],
     )
-    data = row.events.pick(read.payload)
+    data = data_of(read.payload, row.events.data)
     found = data.get("message", data)
     assert (found["amount"], found["name"]) == ("12", "Zoë")
 
