@@ -94,12 +94,6 @@ async def _drive(port: int, requests: list[bytes], connections: int, seconds: fl
     started, cpu = time.perf_counter(), time.process_time()
     run = _Run(iter(requests), connections, seconds)
 
-    def spin() -> None:
-        """Never sleep: a server would pay for waking us, and the slower it is the more often."""
-        if run.open:
-            loop.call_soon(spin)
-
-    loop.call_soon(spin)
     for _ in range(connections):
         await loop.create_connection(lambda: _Connection(run), "127.0.0.1", port)
     await run.done.wait()
