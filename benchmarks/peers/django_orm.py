@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -64,8 +65,12 @@ def app() -> Any:
         )
         return HttpResponse(b"ok\n")
 
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS hookcatch_bench_django")
+    def drop() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS hookcatch_bench_django")
+
+    drop()
+    atexit.register(drop)
     with connection.schema_editor() as editor:
         editor.create_model(WebhookEvent)
     urls = ModuleType("benchmarks.peers.django_urls")
