@@ -20,6 +20,7 @@ from .core.ports import LEASE, Clock, Inbox, Observer, Retention
 from .core.secret import Secret
 from .core.wire import Request
 from .inbox import open_inbox
+from .keyring import Published
 from .observe.logs import Logs, logger
 from .providers import Provider
 from .router import F, HandlerOptions, Router
@@ -121,6 +122,7 @@ class Hookcatch(Router):
         self._observer = observer or Logs()
         self._sources: dict[str, Source] = {}
         self._paths: dict[str, Endpoint] = {}
+        self._published = Published()
         self._built: App | None = None
         self._runtime: Runtime | None = None
         self._lock = threading.Lock()
@@ -148,7 +150,7 @@ class Hookcatch(Router):
         if name in self._sources:
             raise ConfigurationError(f"there is a source {name!r} already; two accounts are two sources")
         known = choose_provider(name, provider, unsigned=options.get("unsigned", False))
-        endpoint = build_endpoint(name, known, secret, options, self._public_url)
+        endpoint = build_endpoint(name, known, secret, options, self._public_url, self._published)
         self._check_window(name, known, options.get("tolerance", 0.0))
         if endpoint.path in self._paths:
             raise ConfigurationError(f"source {name!r}: {endpoint.path} is the path of another source")
@@ -241,7 +243,7 @@ class Hookcatch(Router):
                 "the inbox does not survive this process: events are lost with it, acknowledged or not"
             )
         settings = Settings(self.concurrency, self.embedded, self._retention, lease=self._lease)
-        return Runtime(app, inbox, settings, self.clock, self._observer)
+        return Runtime(app, inbox, settings, self.clock, self._observer, self._published)
 
     def _check_open(self) -> None:
         if self._built is not None:

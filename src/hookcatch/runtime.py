@@ -25,6 +25,7 @@ from .core.errors import HookcatchError
 from .core.flow import process
 from .core.model import Close, Lease
 from .core.ports import LEASE, Clock, Inbox, Observer, Ports, Retention
+from .keyring import Published
 from .worker import Heart, Worker
 
 logger: logging.Logger = logging.getLogger("hookcatch")
@@ -71,7 +72,16 @@ class Runtime:
         alive: whether it still serves this process: not after `close`, and not in a fork's child.
     """
 
-    def __init__(self, app: App, inbox: Inbox, settings: Settings, clock: Clock, observer: Observer) -> None:
+    def __init__(
+        self,
+        app: App,
+        inbox: Inbox,
+        settings: Settings,
+        clock: Clock,
+        observer: Observer,
+        published: Published | None = None,
+    ) -> None:
+        published = published or Published()
         self.app = app
         self.inbox = inbox
         self.settings = settings
@@ -89,6 +99,8 @@ class Runtime:
             token=functools.partial(secrets.token_hex, 8),
             keep=self._heart.keep,
             work=self._work_here,
+            keys=published,
+            visit=published.visit,
             lease=settings.lease,
         )
         self._starting = threading.Lock()

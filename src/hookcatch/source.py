@@ -8,10 +8,12 @@ from typing import Any, Literal, TypedDict, cast, get_args, get_origin, get_type
 
 from .core.endpoint import Ack, Endpoint, Policy
 from .core.errors import ConfigurationError
+from .core.keyring import OFFLINE, Keys
 from .core.rows import is_credential
 from .core.secret import Secret
 from .providers import Provider
 from .providers import provider as row
+from .providers.handshakes import Wishes
 from .signing.keys import secrets_of
 
 Secrets = str | bytes | Secret | Sequence[str | bytes | Secret]
@@ -27,6 +29,7 @@ class SourceOptions(TypedDict, total=False):
         tolerance: seconds that a signed timestamp may lie in the past or future; default the provider's.
         accept_loss: True to allow ack="handled" for a sender that never retries.
         unsigned: True for a sender that cannot prove who it is. Said at every start.
+        verify_token, topics, origins, confirm: for handshakes, see `providers.handshakes.Wishes`.
     """
 
     path: str
@@ -34,6 +37,10 @@ class SourceOptions(TypedDict, total=False):
     tolerance: float
     accept_loss: bool
     unsigned: bool
+    verify_token: str | Secret
+    topics: Iterable[str]
+    origins: Iterable[str]
+    confirm: bool
     ack: Ack
     ack_deadline: float
     on_invalid: Literal["park", "reject"]
@@ -46,7 +53,12 @@ class SourceOptions(TypedDict, total=False):
 
 
 def build_endpoint(
-    name: str, known: Provider, secret: Secrets | None, options: SourceOptions, base_url: str
+    name: str,
+    known: Provider,
+    secret: Secrets | None,
+    options: SourceOptions,
+    base_url: str,
+    published: Keys = OFFLINE,
 ) -> Endpoint:
     """A source's endpoint, checked. Raises ConfigurationError with what to change."""
     _check_options(name, options)
@@ -64,7 +76,8 @@ def build_endpoint(
         )
     try:
         known.check_secrets(secret)
-        verifier = known.bind(secret, options.get("tolerance"))
+        verifier = known.bind(secret, options.get("tolerance"), published)
+        greeter = known.greeter(secret, _wishes(options))
     except ConfigurationError as why:
         raise ConfigurationError(f"source {name!r}: {why}") from None
     return Endpoint(
@@ -75,6 +88,8 @@ def build_endpoint(
         policy=_policy(known, options),
         data_path=known.events.data,
         url=url if known.url_is_signed else "",
+        methods=known.methods,
+        greeter=greeter,
     )
 
 
@@ -103,6 +118,16 @@ def _check_options(name: str, options: SourceOptions) -> None:
             raise ConfigurationError(
                 f"source {name!r}: {key} is one of {', '.join(get_args(hint))}, not {value!r}"
             )
+
+
+def _wishes(options: SourceOptions) -> Wishes:
+    token = options.get("verify_token")
+    return Wishes(
+        verify_token=None if token is None else secrets_of(token)[0],
+        topics=frozenset(options.get("topics", ())),
+        origins=frozenset(options.get("origins", ())),
+        confirm=options.get("confirm", False),
+    )
 
 
 def _policy(known: Provider, options: SourceOptions) -> Policy:

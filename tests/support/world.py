@@ -16,8 +16,9 @@ from hookcatch.concurrency import Asyncio
 from hookcatch.core import routing
 from hookcatch.core.bridge import Blocking, step
 from hookcatch.core.endpoint import App, Endpoint, Policy
-from hookcatch.core.errors import HookcatchError, LeaseLost, Rejected
+from hookcatch.core.errors import HookcatchError, KeysUnavailable, LeaseLost, Rejected
 from hookcatch.core.flow import process, receive
+from hookcatch.core.keyring import KeyRef
 from hookcatch.core.model import Close, Delivery, IncomingEvent, Lease, Outcome, Run, StoredEvent
 from hookcatch.core.ports import Inbox, Ports, Query, Retention
 from hookcatch.core.wire import Request, Response
@@ -89,6 +90,28 @@ class Believer:
         """Nothing to say."""
 
 
+class Shelf:
+    """Published keys: what stands in `there` can be fetched, nothing else; `fetched` says what was asked for."""
+
+    def __init__(self) -> None:
+        self.there: dict[str, bytes] = {}
+        self.known: dict[str, bytes] = {}
+        self.fetched: list[str] = []
+
+    def get(self, ref: KeyRef) -> bytes | None:
+        return self.known.get(ref.url)
+
+    def fetch(self, ref: KeyRef) -> Future[None]:
+        self.fetched.append(ref.url)
+        answer: Future[None] = Future()
+        if ref.url in self.there:
+            self.known[ref.url] = self.there[ref.url]
+            answer.set_result(None)
+        else:
+            answer.set_exception(KeysUnavailable(f"{ref.url} does not answer"))
+        return answer
+
+
 class World:
     """Deliver, work, and look at what came of it, in one of the colours."""
 
@@ -99,6 +122,8 @@ class World:
         self.inbox.open()
         self.book = Book()
         self.kept: list[Lease] = []
+        self.keys = Shelf()
+        self.visits: list[str] = []
         self.drawn = 1.0
         self._router = Router()
         self._endpoints: dict[str, Endpoint] = {}
@@ -166,6 +191,8 @@ class World:
                 token=lambda: f"token-{next(self._tokens)}",
                 keep=self._keep,
                 work=self._work,
+                keys=self.keys,
+                visit=self.visits.append,
             )
         return self._ports
 

@@ -24,13 +24,14 @@ ARROWS = {
     "inbox": {"core"},
     "observe": {"core"},
     "concurrency": {"core"},
+    "keyring": {"core"},
     "worker": {"core", "observe"},
-    "runtime": {"core", "observe", "concurrency", "worker"},
+    "runtime": {"core", "observe", "concurrency", "keyring", "worker"},
     "asgi": {"core", "concurrency", "runtime"},
     "wsgi": {"core", "runtime"},
     "router": {"core"},
     "source": {"core", "signing", "providers"},
-    "app": {"core", "providers", "inbox", "observe", "router", "source"},
+    "app": {"core", "providers", "inbox", "keyring", "observe", "router", "source"},
     "hookcatch": {"core", "router", "app"},
 }
 """Who may import whom. What is not named here stands at the top and may import everything."""

@@ -22,7 +22,7 @@ def admit(request: Request, endpoint: Endpoint) -> int | None:
 
     Raises Rejected for what no body could mend.
     """
-    if request.method != "POST":
+    if request.method not in endpoint.allowed:
         raise Rejected("method_not_allowed", request.method)
     headers = request.headers
     if len(headers) > MAX_HEADERS or sum(map(len, chain.from_iterable(headers))) > MAX_HEADER_BYTES:
@@ -33,6 +33,9 @@ def admit(request: Request, endpoint: Endpoint) -> int | None:
     length = _length(request.header(b"content-length"))
     if length is not None and length > endpoint.policy.max_body:
         raise Rejected("body_too_large", f"{length} bytes, {endpoint.policy.max_body} allowed")
+    greeter = endpoint.greeter
+    if length is None and greeter is not None and request.method in greeter.unsigned:
+        return None  # a handshake, perhaps, of which the head need not prove anything
     if length is None or length > SMALL:
         endpoint.verifier.precheck(request)
     return length

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from .endpoint import POST
 from .errors import ConfigurationError, Rejected
 from .wire import TEXT, Response
 
@@ -20,16 +21,17 @@ def acknowledge(status: int, body: bytes = b"ok\n") -> Response:
     return Response(status, b"" if status == HTTPStatus.NO_CONTENT else body)
 
 
-def refuse(why: Rejected, bad_signature: int = 401) -> Response:
+def refuse(why: Rejected, bad_signature: int = 401, allowed: frozenset[str] = POST) -> Response:
     """A refusal. One body a status, so that it does not tell which check failed (ATTACKS A20, A53)."""
-    return _refusal(bad_signature if why.status == HTTPStatus.UNAUTHORIZED else why.status)
+    return _refusal(bad_signature if why.status == HTTPStatus.UNAUTHORIZED else why.status, allowed)
 
 
 @cache
-def _refusal(status: int) -> Response:
+def _refusal(status: int, allowed: frozenset[str]) -> Response:
     headers = TEXT
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers = (*TEXT, (b"allow", b"POST"))  # RFC 9110, 15.5.6: a 405 says what is allowed
+        # RFC 9110, 15.5.6: a 405 says what is allowed
+        headers = (*TEXT, (b"allow", ", ".join(sorted(allowed)).encode()))
     return Response(status, f"{phrase(status)}\n".encode(), headers)
 
 

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from .greeting import Greeter
 from .model import Delivery
 from .routing import Routes
 from .wire import Request
 
 Ack = Literal["stored", "handled", "deadline"]
+
+POST = frozenset({"POST"})
 
 
 class Verifier(Protocol):
@@ -61,7 +64,7 @@ class Endpoint:
     """A source, as built: what verifies, how it answers, and where in its payloads the data stands.
 
     `path` is where it is served, below the mount. `url` is the URL that the sender was given, for schemes
-    that sign it; `""` where none does.
+    that sign it; `""` where none does. `methods` are those of deliveries, `greeter` answers handshakes.
     """
 
     name: str
@@ -71,6 +74,13 @@ class Endpoint:
     policy: Policy = field(default_factory=Policy)
     data_path: str = ""
     url: str = ""
+    methods: frozenset[str] = POST
+    greeter: Greeter | None = None
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """Every HTTP method that may come: deliveries and handshakes."""
+        return self.methods | self.greeter.methods if self.greeter else self.methods
 
     def called(self, query: str) -> str:
         """The URL that the sender called, as far as it is needed: some sign all of it, some put their proof in

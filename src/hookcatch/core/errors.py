@@ -7,6 +7,7 @@ HookcatchError
 ├── Invalid                     a verified payload does not have the shape that a handler asks for
 ├── ClientGone                  the sender closed the connection before its body was whole
 ├── InboxUnavailable            the store cannot keep anything now: the sender is told to come back
+├── KeysUnavailable             a published key cannot be fetched now: the sender is told to come back
 ├── LeaseLost                   another worker owns the event: nothing of ours may be written
 ├── Suspended                   something asynchronous was reached from synchronous code
 └── Verdict                     raised by a handler to say how its run ends
@@ -25,6 +26,8 @@ REASONS = MappingProxyType(
         "missing_signature": 401,
         "malformed_signature": 401,
         "bad_signature": 401,
+        "unknown_key": 401,
+        "unknown_tenant": 401,
         "missing_timestamp": 401,
         "malformed_timestamp": 401,
         "stale_timestamp": 401,
@@ -94,6 +97,14 @@ class InboxUnavailable(HookcatchError):
     """The store is unreachable, full or past its floor. `retry_after` is in seconds."""
 
     def __init__(self, why: str, retry_after: float = 10.0) -> None:
+        super().__init__(why)
+        self.retry_after = retry_after
+
+
+class KeysUnavailable(HookcatchError):
+    """A sender's published key cannot be fetched now. `retry_after` is in seconds."""
+
+    def __init__(self, why: str, retry_after: float = 30.0) -> None:
         super().__init__(why)
         self.retry_after = retry_after
 

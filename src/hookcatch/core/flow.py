@@ -1,6 +1,7 @@
 """The two paths: `receive`, from a request to the ack, and `process`, from a lease to its settlement.
 
     Request -> verify -> Delivery -> accept -> Accepted | Duplicate -> Response       receive
+            -> greet  -> Greeting -> Response                                         a handshake: nothing is kept
     Lease -> handlers -> Outcome, each by itself -> settle                            process
 
 Everything that runs a handler goes through `process`: the worker, an ack that waits for the handler, a replay.
@@ -17,8 +18,10 @@ from typing import Literal
 from .answers import acknowledge, come_back, refuse
 from .attempt import Context, attempt
 from .endpoint import App, Endpoint
-from .errors import InboxUnavailable, Invalid, LeaseLost, Rejected
+from .errors import InboxUnavailable, Invalid, KeysUnavailable, LeaseLost, Rejected
+from .greeting import Greeting
 from .handler import Handler, matches
+from .keyring import KeyNeeded
 from .model import PARKED, Accepted, Claim, Close, Delivery, Duplicate, Lease, Run
 from .payload import data_of, validate
 from .ports import Ports
@@ -41,31 +44,18 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
     started = ports.clock()
     delivery: Delivery | None = None
     try:
-        delivery = endpoint.verifier.verify(request, started)
-        waits = _waits_for_handlers(delivery, endpoint, app)
-        claim = (
-            Claim(ports.token(), started + ports.lease, endpoint.policy.ack == "deadline") if waits else None
-        )
-        answers = await ports.colour.wait(
-            ports.inbox.accept(
-                new_events(delivery, request, endpoint, started),
-                claim=claim,
-                duplicates=duplicates(endpoint.policy, started),
-            ),
-            endpoint.policy.ack_deadline,
-        )
-        _refuse_what_the_policy_refuses(answers, endpoint)
-        if waits:
-            response, verdict = await _after_handlers(answers, endpoint, ports, started)
+        heard = await _hear(request, endpoint, ports, started)
+        if isinstance(heard, Greeting):
+            response, verdict = _greet(heard, ports)
         else:
-            response, verdict = (
-                acknowledge(endpoint.policy.success, endpoint.policy.success_body),
-                _stored(answers),
-            )
+            delivery = heard
+            response, verdict = await _keep(delivery, request, endpoint, app, ports, started)
     except Rejected as why:
-        response, verdict = refuse(why, endpoint.policy.bad_signature), str(why)
+        response, verdict = refuse(why, endpoint.policy.bad_signature, endpoint.allowed), str(why)
     except InboxUnavailable as why:
         response, verdict = come_back(why.retry_after), f"inbox unavailable: {why}"
+    except KeysUnavailable as why:
+        response, verdict = come_back(why.retry_after), f"key unavailable: {why}"
     except TimeoutError:
         response, verdict = come_back(), "the inbox did not answer in time"
     ports.observer.delivered(
@@ -80,7 +70,7 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
 
 def turn_away(why: Rejected, endpoint: Endpoint, ports: Ports) -> Response:
     """The answer to a request whose head or body was refused by the edge."""
-    response = refuse(why, endpoint.policy.bad_signature)
+    response = refuse(why, endpoint.policy.bad_signature, endpoint.allowed)
     ports.observer.delivered(
         source=endpoint.name, delivery=None, status=response.status, verdict=str(why), seconds=0.0
     )
@@ -114,6 +104,49 @@ async def process(lease: Lease, app: App, ports: Ports) -> Close:
         close = _conclude(handlers, runs, lease, reply, ports.clock())
         await ports.colour.wait(ports.inbox.settle(lease, unsaved, close))
     return close
+
+
+async def _hear(request: Request, endpoint: Endpoint, ports: Ports, now: float) -> Delivery | Greeting:
+    """What the request is, proven where it has to be. Raises Rejected, KeysUnavailable."""
+    greeter = endpoint.greeter
+    greeting = greeter.before(request, now) if greeter else None
+    if greeting is not None:
+        return greeting
+    try:
+        delivery = endpoint.verifier.verify(request, now)
+    except KeyNeeded as need:
+        await ports.colour.wait(ports.keys.fetch(need.ref), endpoint.policy.ack_deadline)
+        delivery = endpoint.verifier.verify(request, now)
+    greeting = greeter.after(request, delivery) if greeter else None
+    if greeting is None and request.method not in endpoint.methods:
+        raise Rejected("method_not_allowed", request.method)
+    return greeting or delivery
+
+
+def _greet(greeting: Greeting, ports: Ports) -> Answer:
+    if greeting.visit:
+        ports.visit(greeting.visit)
+    return greeting.response, f"handshake {greeting.name}"
+
+
+async def _keep(
+    delivery: Delivery, request: Request, endpoint: Endpoint, app: App, ports: Ports, started: float
+) -> Answer:
+    """Commit the events, and with a policy or a reply handler that wants it, run them before the answer."""
+    waits = _waits_for_handlers(delivery, endpoint, app)
+    claim = Claim(ports.token(), started + ports.lease, endpoint.policy.ack == "deadline") if waits else None
+    answers = await ports.colour.wait(
+        ports.inbox.accept(
+            new_events(delivery, request, endpoint, started),
+            claim=claim,
+            duplicates=duplicates(endpoint.policy, started),
+        ),
+        endpoint.policy.ack_deadline,
+    )
+    _refuse_what_the_policy_refuses(answers, endpoint)
+    if waits:
+        return await _after_handlers(answers, endpoint, ports, started)
+    return acknowledge(endpoint.policy.success, endpoint.policy.success_body), _stored(answers)
 
 
 def _waits_for_handlers(delivery: Delivery, endpoint: Endpoint, app: App) -> bool:

@@ -12,6 +12,8 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from .greeting import Visit
+from .keyring import KeyRef
 from .model import (
     Accepted,
     Claim,
@@ -204,6 +206,15 @@ class Colour(Protocol):
         ...
 
 
+class KeyFetcher(Protocol):
+    """Fetches what senders publish, once for all who ask at the same time."""
+
+    def fetch(self, ref: KeyRef) -> Future[None]:
+        """Make `Keys.get` know the key, or know that there is none. Fails with KeysUnavailable if that cannot be
+        found out now."""
+        ...
+
+
 class Observer(Protocol):
     """Who is told. Must not raise and must not block."""
 
@@ -230,6 +241,8 @@ class Ports:
         keep: keeps a lease alive as long as its block runs.
         lease: seconds a lease lasts; it is prolonged four times in that time while its worker lives.
         work: runs `process` on a lease apart from the caller, who may stop waiting for it.
+        keys: fetches senders' published keys.
+        visit: calls the URL by which a sender wants a handshake confirmed.
     """
 
     inbox: Inbox
@@ -240,4 +253,6 @@ class Ports:
     token: Callable[[], str]
     keep: Callable[[Lease], AbstractContextManager[None]]
     work: Callable[[Lease], Future[Close]]
+    keys: KeyFetcher
+    visit: Visit
     lease: float = LEASE

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from hookcatch.core.errors import ConfigurationError, Rejected
+from hookcatch.core.keyring import OFFLINE, Keys
 from hookcatch.core.parse import form_pairs, parse_json
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
@@ -90,8 +91,8 @@ class InField:
     name: str
     scheme: Signed
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
-        bound = self.scheme.bind(secrets, tolerance)
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
+        bound = self.scheme.bind(secrets, tolerance, published)
 
         def check(request: Request, now: float) -> Match:
             bound.precheck(request, None)

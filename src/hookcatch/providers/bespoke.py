@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from hookcatch.core.errors import Rejected
+from hookcatch.core.keyring import OFFLINE, Keys
 from hookcatch.core.parse import form_pairs, parse_json
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
@@ -46,7 +47,7 @@ class AdyenItems:
 
     key: keys.Hex = keys.Hex()
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
         known = [key for secret in secrets for key in self.key.decode(secret)]
 
         def check(request: Request, now: float) -> Match:
@@ -165,8 +166,8 @@ class WithAndWithoutPort:
 
     scheme: Signed
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
-        return Respelt(self.scheme, _with_other_ports).bind(secrets, tolerance)
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
+        return Respelt(self.scheme, _with_other_ports).bind(secrets, tolerance, published)
 
     def sign(self, request: Request, secret: Secret, now: float) -> Request:
         if self._is_bound_by_hash(request):

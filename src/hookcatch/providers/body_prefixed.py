@@ -8,6 +8,7 @@ from hookcatch.signing.places import Tagged
 from hookcatch.signing.schemes import Signed
 
 from .body import of_body
+from .handshakes import EchoQuery
 from .row import Facts, Provider
 from .shapes import AnyOf, Head, Joined, Occurred, Path, Shape
 
@@ -208,6 +209,9 @@ ROWS = (
         events=Shape(type=Path("object")),
         docs="https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
         confirmed=False,
+        handshakes=(
+            EchoQuery("hub.challenge", when=(("hub.mode", "subscribe"),), agreed="hub.verify_token"),
+        ),
         facts=Facts(
             retry_horizon=36 * 3600.0,
             id_survives_retry=True,

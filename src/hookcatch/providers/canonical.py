@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, urlsplit
 
 from hookcatch.core.errors import ConfigurationError, Rejected
+from hookcatch.core.keyring import OFFLINE, Keys
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
 from hookcatch.signing import keys
@@ -108,8 +109,8 @@ class Contentful:
     listed: str
     headers: tuple[str, ...]
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
-        return self.scheme.bind(secrets, tolerance)
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
+        return self.scheme.bind(secrets, tolerance, published)
 
     def sign(self, request: Request, secret: Secret, now: float) -> Request:
         return self.scheme.sign(request.with_header(self.listed, ",".join(self.headers)), secret, now)

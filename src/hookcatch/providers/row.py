@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from hookcatch.core.endpoint import POST
 from hookcatch.core.errors import ConfigurationError, Rejected
+from hookcatch.core.greeting import Greeter
+from hookcatch.core.keyring import OFFLINE, Keys
 from hookcatch.core.model import Delivery
 from hookcatch.core.wire import Request
 from hookcatch.signing.keys import SecretInput, secrets_of
 from hookcatch.signing.scheme import Check, Match, Precheck, Scheme, Unsigned
 
+from .handshakes import Doorman, Handshake, Known, Wishes
 from .shapes import Shape
 
-CHECKED = date(2026, 11, 21)
+CHECKED = date(2026, 11, 24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,8 @@ class Facts:
     Attributes:
         ack_deadline: seconds until it gives up waiting for the answer; None if it does not say.
         retry_horizon: seconds from the first try to the last; 0 if it never retries, None if unknown.
+        retry_schedule: when each further try comes, in seconds after the first; empty if it never retries, None if
+            unknown.
         id_survives_retry: whether a retry carries the same event id.
         bad_signature_status: the HTTP status it wants for a bad signature.
         success_status: the HTTP status it wants for success.
@@ -38,6 +44,7 @@ class Facts:
 
     ack_deadline: float | None = None
     retry_horizon: float | None = None
+    retry_schedule: tuple[float, ...] | None = None
     id_survives_retry: bool | None = None
     bad_signature_status: int = 401
     success_status: int = 200
@@ -64,6 +71,8 @@ class Provider:
         id_is_signed: whether the signature covers the event id.
         body_is_signed: whether it covers the whole body.
         url_is_signed: whether it covers the URL, which then has to be configured.
+        methods: the HTTP methods in which deliveries come.
+        handshakes: how the endpoint proves itself to the sender.
         repeats: whether equal deliveries without ids mean different things, as a mere hint that something
             changed does: then nothing is a duplicate, not even a retry.
         confirmed: whether a first-hand source says how it signs; if not, try it before you rely on it.
@@ -78,6 +87,8 @@ class Provider:
     id_is_signed: bool = True
     body_is_signed: bool = True
     url_is_signed: bool = False
+    methods: frozenset[str] = POST
+    handshakes: tuple[Handshake, ...] = ()
     repeats: bool = False
     confirmed: bool = True
 
@@ -87,13 +98,17 @@ class Provider:
         return not isinstance(self.scheme, Unsigned)
 
     def bind(
-        self, secrets: SecretInput | Sequence[SecretInput] | None, tolerance: float | None = None
+        self,
+        secrets: SecretInput | Sequence[SecretInput] | None,
+        tolerance: float | None = None,
+        published: Keys = OFFLINE,
     ) -> Verifier:
         """Decode and check the secrets, once. `tolerance` is how many seconds a signed time may be off, either
-        way; None takes the sender's own. Raises ConfigurationError, saying what to change."""
+        way; None takes the sender's own. `published` has the sender's public keys, where the secret does not.
+        Raises ConfigurationError, saying what to change."""
         self.events.check_extras()
         known = () if isinstance(self.scheme, Unsigned) else secrets_of(secrets)
-        bound = self.scheme.bind(known, tolerance)
+        bound = self.scheme.bind(known, tolerance, published)
         return Verifier(self, bound.check, bound.precheck)
 
     def verify(
@@ -118,6 +133,15 @@ class Provider:
             return self.scheme.sign(request, known[0], now)
         except Rejected as refusal:
             raise ConfigurationError(f"this request cannot be signed for {self.name}: {refusal}") from None
+
+    def greeter(
+        self, secrets: SecretInput | Sequence[SecretInput] | None, wishes: Wishes = Wishes()
+    ) -> Greeter | None:
+        """What answers this sender's handshakes; None where there are none. Raises ConfigurationError."""
+        if not self.handshakes:
+            return None
+        known = () if isinstance(self.scheme, Unsigned) else secrets_of(secrets)
+        return Doorman(self.handshakes, Known(tuple(known), wishes))
 
     def check_secrets(self, secrets: SecretInput | Sequence[SecretInput] | None) -> None:
         """Raises ConfigurationError for a secret that is too easy to guess, or cannot be used at all."""

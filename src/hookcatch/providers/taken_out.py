@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from hookcatch.core.errors import Rejected
+from hookcatch.core.keyring import OFFLINE, Keys
 from hookcatch.core.parse import form_pairs
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
@@ -40,7 +41,7 @@ class BraintreeForm:
 
     key: keys.KeyFormat = keys.UserPassword()
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
         known = [self._pair(secret) for secret in secrets]
 
         def check(request: Request, now: float) -> Match:
@@ -150,8 +151,8 @@ class InJsonPart:
 
     scheme: Signed
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
-        bound = self.scheme.bind(secrets, tolerance)
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
+        bound = self.scheme.bind(secrets, tolerance, published)
 
         def check(request: Request, now: float) -> Match:
             event = json_part(request.body)

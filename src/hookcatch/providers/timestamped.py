@@ -13,6 +13,7 @@ from hookcatch.signing.respelt import Respelt
 from hookcatch.signing.schemes import Signed
 
 from .bespoke import box_spellings
+from .handshakes import EchoField
 from .row import Facts, Provider
 from .shapes import AnyOf, Head, Joined, Occurred, Path, Shape
 
@@ -107,6 +108,7 @@ ROWS = (
             form_payload=True,
         ),
         docs="https://docs.slack.dev/authentication/verifying-requests-from-slack",
+        handshakes=(EchoField(type="url_verification"),),
         facts=Facts(
             ack_deadline=3.0,
             retry_horizon=600.0,

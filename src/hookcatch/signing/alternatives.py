@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hookcatch.core.errors import Rejected
+from hookcatch.core.keyring import OFFLINE, Keys
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
 
@@ -33,9 +34,9 @@ class EitherOf(_Several):
 
     schemes: tuple[Scheme, ...]
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
         owners = list(range(len(secrets)))
-        return any_of([(scheme.bind(secrets, tolerance), owners) for scheme in self.schemes])
+        return any_of([(scheme.bind(secrets, tolerance, published), owners) for scheme in self.schemes])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,8 @@ class Strongest(_Several):
 
     schemes: tuple[Scheme, ...]
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
-        bound = [scheme.bind(secrets, tolerance) for scheme in self.schemes]
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
+        bound = [scheme.bind(secrets, tolerance, published) for scheme in self.schemes]
 
         def check(request: Request, now: float) -> Match:
             for one in bound[:-1]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hookcatch.core.errors import ConfigurationError, MissingExtra, Rejected
+from hookcatch.core.keyring import OFFLINE, Keys
 from hookcatch.core.parse import parse_json
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
@@ -70,7 +71,7 @@ class Jwt:
     tolerance: float | None = TOLERANCE
     lifetime: float | None = None
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
         algorithm = _algorithm(self.algorithm)
         keys = [_public(_key(algorithm, secret)) for secret in secrets]
         read, title = self.token.reader(), self.token.title

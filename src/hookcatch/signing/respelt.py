@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from hookcatch.core.errors import Rejected
+from hookcatch.core.keyring import OFFLINE, Keys
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
 
@@ -22,8 +23,8 @@ class Respelt:
     scheme: Scheme
     spellings: Callable[[Request], Sequence[Request]] = field(repr=False)
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
-        bound = self.scheme.bind(secrets, tolerance)
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
+        bound = self.scheme.bind(secrets, tolerance, published)
         spellings = self.spellings
 
         def check(request: Request, now: float) -> Match:

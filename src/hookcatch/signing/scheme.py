@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from hookcatch.core.keyring import OFFLINE, Keys
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
 
@@ -38,8 +39,9 @@ class Bound:
 class Scheme(Protocol):
     """How requests are signed: frozen data. Secrets were through `keys.secrets_of`."""
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
-        """Decode the secrets and compile the check. Raises ConfigurationError."""
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
+        """Decode the secrets and compile the check; `published` has the keys that senders publish. Raises
+        ConfigurationError."""
         ...
 
     def sign(self, request: Request, secret: Secret, now: float) -> Request:
@@ -55,7 +57,7 @@ class Scheme(Protocol):
 class Unsigned:
     """No proof at all: every request passes."""
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
         return Bound(lambda request, now: Match())
 
     def sign(self, request: Request, secret: Secret, now: float) -> Request:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from hookcatch.core.errors import ConfigurationError, Rejected
+from hookcatch.core.keyring import OFFLINE, Keys
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
 
@@ -41,7 +42,7 @@ class Signed:
     message: Message = (BODY,)
     time: Timestamp | None = None
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
         keys = [(owner, key) for owner, secret in enumerate(secrets) for key in self.key.decode(secret)]
         distinct = {key for _, key in keys}
         if len(distinct) < len(keys):
@@ -76,7 +77,7 @@ class Token:
     place: Place
     key: KeyFormat = field(default_factory=Utf8)
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
         # Hashed, so that what is compared has one length whatever was sent.
         known = [_hashed(key) for secret in secrets for key in self.key.decode(secret)]
         read, title = self.place.reader(), self.place.title
@@ -118,7 +119,7 @@ class BySecret:
             (scheme for prefix, scheme in self.cases if text.startswith(prefix.encode())), self.otherwise
         )
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
         groups: list[tuple[Scheme, list[int]]] = []
         for position, secret in enumerate(secrets):
             scheme = self._scheme(secret)
@@ -127,7 +128,9 @@ class BySecret:
                 groups.append((scheme, [position]))
             else:
                 known.append(position)
-        bound = [(one.bind([secrets[at] for at in places], tolerance), places) for one, places in groups]
+        bound = [
+            (one.bind([secrets[at] for at in places], tolerance, published), places) for one, places in groups
+        ]
         return bound[0][0] if len(bound) == 1 else any_of(bound)
 
     def sign(self, request: Request, secret: Secret, now: float) -> Request:
@@ -144,9 +147,9 @@ class Made:
 
     make: Callable[[Secret], tuple[Scheme, Secret]] = field(repr=False)
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
         made = [self.make(secret) for secret in secrets]
-        bound = [(scheme.bind([key], tolerance), [at]) for at, (scheme, key) in enumerate(made)]
+        bound = [(scheme.bind([key], tolerance, published), [at]) for at, (scheme, key) in enumerate(made)]
         return any_of(bound)
 
     def sign(self, request: Request, secret: Secret, now: float) -> Request:
@@ -188,8 +191,8 @@ def any_of(bound: Sequence[tuple[Bound, list[int]]]) -> Bound:
 
 
 def _most_telling(refusals: Sequence[Rejected]) -> Rejected:
-    """That of the scheme the sender tried, if it tried one."""
-    tells_less = {"missing_signature": 2, "malformed_signature": 1}
+    """That of the scheme the sender tried, if it tried one; above all that of a key which is still to be fetched."""
+    tells_less = {"missing_signature": 2, "malformed_signature": 1, "unknown_key": -1}
     return min(refusals, key=lambda one: tells_less.get(one.reason, 0))
 
 

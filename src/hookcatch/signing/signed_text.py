@@ -11,6 +11,7 @@ from itsdangerous import BadData, TimestampSigner
 from itsdangerous.encoding import base64_encode, int_to_bytes
 
 from hookcatch.core.errors import Rejected
+from hookcatch.core.keyring import OFFLINE, Keys
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
 
@@ -31,7 +32,7 @@ class SignedText:
             secret.reveal(), salt=self.salt, key_derivation="hmac", digest_method=hashlib.sha256
         )
 
-    def bind(self, secrets: Sequence[Secret], tolerance: float | None) -> Bound:
+    def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
         signers = [self._signer(secret) for secret in secrets]
         allowed = limit(self.tolerance, tolerance)
 

@@ -152,6 +152,14 @@ def test_a_row_says_how_its_sender_behaves(name: str) -> None:
     assert row.facts.source.startswith("https://") or row.facts == type(row.facts)()
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_the_retry_schedule_agrees_with_the_horizon(name: str) -> None:
+    facts = provider(name).facts
+    if facts.retry_schedule is not None:
+        assert list(facts.retry_schedule) == sorted(set(facts.retry_schedule))
+        assert facts.retry_horizon == max(facts.retry_schedule, default=0.0)
+
+
 @pytest.mark.parametrize("name", PROVEN)
 @pytest.mark.parametrize(
     "given",
