@@ -6,6 +6,7 @@ import asyncio
 import functools
 import itertools
 import json
+import re
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from contextlib import nullcontext
@@ -18,7 +19,8 @@ from hookcatch.core.bridge import Blocking, step
 from hookcatch.core.endpoint import App, Endpoint, Policy
 from hookcatch.core.errors import HookcatchError, KeysUnavailable, LeaseLost, Rejected
 from hookcatch.core.flow import process, receive
-from hookcatch.core.keyring import KeyRef
+from hookcatch.core.greeting import Greeter
+from hookcatch.core.keyring import KeyRef, Keys, needed
 from hookcatch.core.model import Close, Delivery, IncomingEvent, Lease, Outcome, Run, StoredEvent
 from hookcatch.core.ports import Inbox, Ports, Query, Retention
 from hookcatch.core.wire import Request, Response
@@ -64,13 +66,19 @@ class Book:
         self.attempts.append((handler, outcome.state, attempt))
 
 
+KEY = KeyRef("https://keys.example.com/key.pem", re.compile(r"keys\.example\.com"), form="certificate")
+
+
 @dataclass(frozen=True)
 class Believer:
-    """A verifier that believes everybody but the forger. A list is a batch."""
+    """A verifier that believes everybody but the forger. A list is a batch. With `published` it needs a key first."""
 
     id_is_signed: bool = True
+    published: Keys | None = None
 
     def verify(self, request: Request, now: float) -> Delivery:
+        if self.published:
+            needed(self.published, KEY)
         if request.header(b"x-forged"):
             raise Rejected("bad_signature")
         body = json.loads(request.body)
@@ -135,9 +143,23 @@ class World:
 
     # what is configured
 
-    def source(self, name: str = "shop", *, id_is_signed: bool = True, **policy: Any) -> None:
+    def source(
+        self,
+        name: str = "shop",
+        *,
+        id_is_signed: bool = True,
+        published: Keys | None = None,
+        greeter: Greeter | None = None,
+        **policy: Any,
+    ) -> None:
         self._endpoints[name] = Endpoint(
-            name, f"/{name}", "believed", Believer(id_is_signed), Policy(**policy), data_path="data"
+            name,
+            f"/{name}",
+            "believed",
+            Believer(id_is_signed, published),
+            Policy(**policy),
+            data_path="data",
+            greeter=greeter,
         )
         self._app = None
 
@@ -267,4 +289,4 @@ def letter(id: str = "1", type: str = "order.created", **said: Any) -> Request:
     return Request("POST", "", [("content-type", "application/json")], json.dumps(payload))
 
 
-__all__ = ["NOW", "Believer", "Book", "Clock", "LeaseLost", "Mode", "World", "letter"]
+__all__ = ["KEY", "NOW", "Believer", "Book", "Clock", "LeaseLost", "Mode", "World", "letter"]

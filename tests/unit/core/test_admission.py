@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import Any, cast
 
 import pytest
 
 from hookcatch.core.admission import MAX_HEADER_BYTES, MAX_HEADERS, SMALL, admit, check_length
 from hookcatch.core.endpoint import Endpoint, Policy
 from hookcatch.core.errors import Rejected
+from hookcatch.core.greeting import Greeting
 from hookcatch.core.model import Delivery
 from hookcatch.core.wire import Request
 
@@ -24,6 +26,19 @@ class Prechecks:
 
     def precheck(self, request: Request) -> None:
         self.asked.append(request)
+
+
+class Knocks:
+    """Handshakes that come as GET, unsigned."""
+
+    methods = frozenset({"GET"})
+    unsigned = frozenset({"GET"})
+
+    def before(self, request: Request, now: float) -> Greeting | None:
+        return None
+
+    def after(self, request: Request, delivery: Delivery) -> Greeting | None:
+        return None
 
 
 def endpoint(**policy: Any) -> Endpoint:
@@ -105,3 +120,21 @@ def test_a_body_that_is_not_as_long_as_promised_is_refused():
     for promised in (2, 4):
         with pytest.raises(Rejected, match="truncated_body"):
             check_length(promised, b"abc")
+
+
+def test_a_request_without_a_body_may_be_a_handshake_that_proves_nothing_in_its_head():
+    knocked = endpoint()
+    greeted = dataclasses.replace(knocked, greeter=Knocks())
+    assert admit(head(method="GET"), greeted) is None
+    assert cast("Prechecks", greeted.verifier).asked == []
+    admit(head(), greeted)
+    assert (
+        len(cast("Prechecks", greeted.verifier).asked) == 1
+    )  # a delivery proves itself in its head, as ever
+
+
+def test_the_methods_of_handshakes_are_let_in_beside_those_of_deliveries():
+    greeted = dataclasses.replace(endpoint(), greeter=Knocks())
+    assert greeted.allowed == {"GET", "POST"}
+    with pytest.raises(Rejected, match="method_not_allowed"):
+        admit(head(method="PUT"), greeted)
