@@ -21,18 +21,22 @@ def acknowledge(status: int, body: bytes = b"ok\n") -> Response:
     return Response(status, b"" if status == HTTPStatus.NO_CONTENT else body)
 
 
-def refuse(why: Rejected, bad_signature: int = 401, allowed: frozenset[str] = POST) -> Response:
-    """A refusal. One body a status, so that it does not tell which check failed (ATTACKS A20, A53)."""
-    return _refusal(bad_signature if why.status == HTTPStatus.UNAUTHORIZED else why.status, allowed)
+def refuse(
+    why: Rejected, bad_signature: int = 401, allowed: frozenset[str] = POST, *, silent: bool = False
+) -> Response:
+    """A refusal. One body a status, so that it does not tell which check failed (ATTACKS A20, A53); `silent`, without
+    a body, for a sender that takes any body for a failure of the endpoint (Xero)."""
+    status = bad_signature if why.status == HTTPStatus.UNAUTHORIZED else why.status
+    return _refusal(status, allowed, silent)
 
 
 @cache
-def _refusal(status: int, allowed: frozenset[str]) -> Response:
+def _refusal(status: int, allowed: frozenset[str], silent: bool) -> Response:
     headers = TEXT
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         # RFC 9110, 15.5.6: a 405 says what is allowed
         headers = (*TEXT, (b"allow", ", ".join(sorted(allowed)).encode()))
-    return Response(status, f"{phrase(status)}\n".encode(), headers)
+    return Response(status, b"" if silent else f"{phrase(status)}\n".encode(), headers)
 
 
 def come_back(after: float = 5.0) -> Response:

@@ -51,7 +51,7 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
             delivery = heard
             response, verdict = await _keep(delivery, request, endpoint, app, ports, started)
     except Rejected as why:
-        response, verdict = refuse(why, endpoint.policy.bad_signature, endpoint.allowed), str(why)
+        response, verdict = _refuse(why, endpoint), str(why)
     except InboxUnavailable as why:
         response, verdict = come_back(why.retry_after), f"inbox unavailable: {why}"
     except KeysUnavailable as why:
@@ -70,11 +70,16 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
 
 def turn_away(why: Rejected, endpoint: Endpoint, ports: Ports) -> Response:
     """The answer to a request whose head or body was refused by the edge."""
-    response = refuse(why, endpoint.policy.bad_signature, endpoint.allowed)
+    response = _refuse(why, endpoint)
     ports.observer.delivered(
         source=endpoint.name, delivery=None, status=response.status, verdict=str(why), seconds=0.0
     )
     return response
+
+
+def _refuse(why: Rejected, endpoint: Endpoint) -> Response:
+    policy = endpoint.policy
+    return refuse(why, policy.bad_signature, endpoint.allowed, silent=not policy.success_body)
 
 
 async def process(lease: Lease, app: App, ports: Ports) -> Close:

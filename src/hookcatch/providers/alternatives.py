@@ -26,6 +26,8 @@ from hookcatch.signing.scheme import Bound, Match
 from hookcatch.signing.schemes import Made, Signed
 
 from .bespoke import TwilioForm
+from .bespoke_handshakes import LARK, SNS, WEBSUB, WECHAT
+from .handshakes import probe
 from .row import Facts, Provider
 from .shapes import AnyOf, Batch, Head, Occurred, Path, Shape
 
@@ -175,6 +177,7 @@ ROWS = (
             kind="text/plain; charset=UTF-8",
         ),
         docs="https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html",
+        handshakes=(SNS,),
         body_is_signed=False,
         facts=Facts(
             ack_deadline=15.0,
@@ -212,6 +215,7 @@ ROWS = (
             occurred_at=Occurred("header.create_time", per_second=1000),
         ),
         docs="https://open.larksuite.com/document/server-docs/event-subscription-guide/overview",
+        handshakes=(LARK,),
         facts=Facts(
             ack_deadline=3.0,
             retry_horizon=7.1 * 3600,
@@ -242,6 +246,7 @@ ROWS = (
             batch=Batch(),
         ),
         docs="https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/",
+        handshakes=(probe("reachable"),),
         url_is_signed=True,
         facts=Facts(
             id_survives_retry=True,
@@ -281,6 +286,7 @@ ROWS = (
         # The body is whatever the topic is, a feed of YouTube say.
         events=Shape(),
         docs="https://www.w3.org/TR/websub/",
+        handshakes=(WEBSUB,),
         facts=Facts(
             id_survives_retry=True,
             disables="410",
@@ -301,6 +307,7 @@ ROWS = (
             kind="text/xml",
         ),
         docs="https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Receiving_standard_messages.html",
+        handshakes=(WECHAT,),
         id_is_signed=False,
         body_is_signed=False,
         facts=Facts(

@@ -9,6 +9,7 @@ from hookcatch.signing.mac import Hmac
 from hookcatch.signing.places import FirstOf, Header
 from hookcatch.signing.schemes import Signed
 
+from .bespoke_handshakes import WOOCOMMERCE_PING, X_CRC
 from .body import of_body
 from .row import Facts, Provider
 from .shapes import AnyOf, Batch, Head, Joined, Occurred, OtherKey, Path, Shape
@@ -127,6 +128,7 @@ ROWS = (
         scheme=of_body("x-wc-webhook-signature", encoding=BASE64, key=keys.Unescaped()),
         events=Shape(id=Head("x-wc-webhook-delivery-id"), type=Head("x-wc-webhook-topic")),
         docs="https://woocommerce.com/document/webhooks/",
+        handshakes=(WOOCOMMERCE_PING,),
         id_is_signed=False,
         facts=Facts(
             ack_deadline=60.0,
@@ -218,8 +220,11 @@ ROWS = (
             signature=Header("x-twitter-webhooks-signature", prefix="sha256="),
             encoding=BASE64,
         ),
-        events=Shape(type=OtherKey(frozenset({"for_user_id", "user_has_blocked", "users", "apps"}))),
+        events=Shape(
+            type=OtherKey(frozenset({"for_user_id", "user_has_blocked", "users", "apps"})), format="json"
+        ),
         docs="https://docs.x.com/x-api/webhooks/introduction",
+        handshakes=(X_CRC,),
         facts=Facts(
             ack_deadline=10.0,
             disables="a wrong answer to the check that comes every hour",

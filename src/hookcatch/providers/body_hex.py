@@ -8,7 +8,7 @@ from hookcatch.signing.places import FirstOf, Header
 from hookcatch.signing.schemes import Signed
 
 from .body import hmac, of_body
-from .handshakes import EchoQuery
+from .handshakes import echo_query
 from .row import Facts, Provider
 from .shapes import AnyOf, Batch, Head, Joined, Occurred, Path, Shape
 
@@ -91,7 +91,7 @@ ROWS = (
         events=Shape(data="list_folder"),
         docs="https://www.dropbox.com/developers/reference/webhooks",
         repeats=True,
-        handshakes=(EchoQuery("challenge"),),
+        handshakes=(echo_query("challenge"),),
         facts=Facts(
             ack_deadline=10.0,
             bad_signature_status=403,

@@ -7,6 +7,7 @@ from hookcatch.signing.mac import Hmac
 from hookcatch.signing.parts import BODY
 from hookcatch.signing.schemes import Signed
 
+from .bespoke_handshakes import LINKEDIN, SMARTSHEET
 from .body import of_body
 from .row import Facts, Provider
 from .shapes import AnyOf, Joined, Occurred, Path, Shape
@@ -89,6 +90,7 @@ ROWS = (
         scheme=of_body("x-li-signature", message=(b"hmacsha256=", BODY)),
         events=Shape(id=Path("notificationId"), type=Path("type")),
         docs="https://learn.microsoft.com/en-us/linkedin/shared/api-guide/webhook-validation",
+        handshakes=(LINKEDIN,),
         confirmed=False,
         facts=Facts(
             id_survives_retry=True,
@@ -140,6 +142,7 @@ ROWS = (
         scheme=of_body("smartsheet-hmac-sha256"),
         events=Shape(id=Path("nonce"), type=Path("scope"), occurred_at=Occurred("timestamp")),
         docs="https://developers.smartsheet.com/api/smartsheet/guides/webhooks",
+        handshakes=(SMARTSHEET,),
         confirmed=False,
         facts=Facts(
             id_survives_retry=True,

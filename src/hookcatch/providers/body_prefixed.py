@@ -8,7 +8,7 @@ from hookcatch.signing.places import Tagged
 from hookcatch.signing.schemes import Signed
 
 from .body import of_body
-from .handshakes import EchoQuery
+from .handshakes import echo_query, probe
 from .row import Facts, Provider
 from .shapes import AnyOf, Head, Joined, Occurred, Path, Shape
 
@@ -116,6 +116,7 @@ ROWS = (
         scheme=of_body("x-hub-signature", prefix="sha1=", digest="sha1"),
         events=Shape(id=Path("id"), type=Path("topic"), data="data.item", occurred_at=Occurred("created_at")),
         docs="https://developers.intercom.com/docs/references/webhooks/webhook-models",
+        handshakes=(probe("reachable"),),
         facts=Facts(
             ack_deadline=5.0,
             retry_horizon=60.0,
@@ -210,7 +211,7 @@ ROWS = (
         docs="https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
         confirmed=False,
         handshakes=(
-            EchoQuery("hub.challenge", when=(("hub.mode", "subscribe"),), agreed="hub.verify_token"),
+            echo_query("hub.challenge", when=(("hub.mode", "subscribe"),), agreed="hub.verify_token"),
         ),
         facts=Facts(
             retry_horizon=36 * 3600.0,

@@ -11,6 +11,7 @@ from hookcatch.signing.places import Header, Place
 from hookcatch.signing.public_key import Ecdsa, Ed25519, Rsa
 from hookcatch.signing.schemes import Signed
 
+from .bespoke_handshakes import DISCORD_PING, MONDAY
 from .row import Facts, Provider
 from .shapes import AnyOf, Batch, Head, Joined, Occurred, Path, Shape
 
@@ -51,6 +52,7 @@ ROWS = (
         ),
         events=Shape(id=Path("id"), type=AnyOf((Path("event.type"), Path("type")))),
         docs="https://docs.discord.com/developers/events/webhook-events",
+        handshakes=(DISCORD_PING,),
         facts=Facts(
             ack_deadline=3.0,
             retry_horizon=600.0,
@@ -214,6 +216,7 @@ ROWS = (
             occurred_at=Occurred("event.triggerTime"),
         ),
         docs="https://developer.monday.com/api-reference/docs/webhooks",
+        handshakes=(MONDAY,),
         id_is_signed=False,
         body_is_signed=False,
         confirmed=False,

@@ -15,7 +15,7 @@ from hookcatch.core.wire import Request
 from hookcatch.signing.keys import SecretInput, secrets_of
 from hookcatch.signing.scheme import Check, Match, Precheck, Scheme, Unsigned
 
-from .handshakes import Doorman, Handshake, Known, Wishes
+from .handshakes import Doorman, Handshake, Wishes
 from .shapes import Shape
 
 CHECKED = date(2026, 11, 24)
@@ -141,7 +141,7 @@ class Provider:
         if not self.handshakes:
             return None
         known = () if isinstance(self.scheme, Unsigned) else secrets_of(secrets)
-        return Doorman(self.handshakes, Known(tuple(known), wishes))
+        return Doorman(self.handshakes, tuple(known), wishes)
 
     def check_secrets(self, secrets: SecretInput | Sequence[SecretInput] | None) -> None:
         """Raises ConfigurationError for a secret that is too easy to guess, or cannot be used at all."""

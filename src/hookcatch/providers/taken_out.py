@@ -26,6 +26,7 @@ from hookcatch.signing.public_key import Rsa
 from hookcatch.signing.scheme import Bound, Match
 from hookcatch.signing.schemes import Signed
 
+from .bespoke_handshakes import BRAINTREE
 from .body import of_body
 from .row import Facts, Provider
 from .shapes import Batch, Occurred, Path, Shape
@@ -186,6 +187,7 @@ ROWS = (
             content=braintree_notification,
         ),
         docs="https://developer.paypal.com/braintree/docs/guides/webhooks/parse",
+        handshakes=(BRAINTREE,),
         facts=Facts(
             ack_deadline=30.0,
             retry_horizon=86400.0,

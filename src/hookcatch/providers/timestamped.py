@@ -13,7 +13,8 @@ from hookcatch.signing.respelt import Respelt
 from hookcatch.signing.schemes import Signed
 
 from .bespoke import box_spellings
-from .handshakes import EchoField
+from .bespoke_handshakes import SLACK_SSL_CHECK
+from .handshakes import echo_field
 from .row import Facts, Provider
 from .shapes import AnyOf, Head, Joined, Occurred, Path, Shape
 
@@ -108,7 +109,7 @@ ROWS = (
             form_payload=True,
         ),
         docs="https://docs.slack.dev/authentication/verifying-requests-from-slack",
-        handshakes=(EchoField(type="url_verification"),),
+        handshakes=(SLACK_SSL_CHECK, echo_field("challenge", type="url_verification")),
         facts=Facts(
             ack_deadline=3.0,
             retry_horizon=600.0,

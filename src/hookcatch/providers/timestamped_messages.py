@@ -12,6 +12,7 @@ from hookcatch.signing.parts import BODY, TIME, Nonce
 from hookcatch.signing.places import Header
 from hookcatch.signing.schemes import Signed
 
+from .bespoke_handshakes import DAILY_TEST, TWITCH, ZOOM
 from .row import Facts, Provider
 from .shapes import AnyOf, Head, Joined, Occurred, OtherKey, Path, Shape
 
@@ -56,6 +57,7 @@ ROWS = (
         ),
         events=Shape(id=Path("id"), type=Path("type"), data="payload", occurred_at=Occurred("event_ts")),
         docs="https://docs.daily.co/reference/rest-api/webhooks",
+        handshakes=(DAILY_TEST,),
         confirmed=False,
         facts=Facts(
             id_survives_retry=True,
@@ -126,6 +128,7 @@ ROWS = (
             data="event",
         ),
         docs="https://dev.twitch.tv/docs/eventsub/handling-webhook-events/",
+        handshakes=(TWITCH,),
         facts=Facts(
             ack_deadline=10.0,
             id_survives_retry=True,
@@ -164,6 +167,7 @@ ROWS = (
         ),
         events=Shape(type=Path("event"), data="payload", occurred_at=Occurred("event_ts", per_second=1000)),
         docs="https://developers.zoom.us/docs/api/webhooks/",
+        handshakes=(ZOOM,),
         facts=Facts(
             ack_deadline=3.0,
             retry_horizon=7500.0,

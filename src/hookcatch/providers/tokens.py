@@ -9,6 +9,7 @@ from hookcatch.signing.json_path import compact
 from hookcatch.signing.places import BasicCredentials, Header
 from hookcatch.signing.schemes import Token, Unsigned
 
+from .bespoke_handshakes import OKTA
 from .row import Facts, Provider
 from .shapes import AnyOf, Batch, Head, Occurred, OtherKey, Path, Shape
 
@@ -137,6 +138,7 @@ ROWS = (
             batch=Batch("data.events"),
         ),
         docs="https://developer.okta.com/docs/concepts/event-hooks/",
+        handshakes=(OKTA,),
         id_is_signed=False,
         body_is_signed=False,
         facts=Facts(

@@ -7,6 +7,8 @@ from hookcatch.signing.keys import UserPassword
 from hookcatch.signing.places import BasicCredentials, Header, Query
 from hookcatch.signing.schemes import Token
 
+from .bespoke_handshakes import CLOUDEVENTS, EVENT_GRID
+from .handshakes import GET, POST, echo_query, probe
 from .row import Facts, Provider
 from .shapes import AnyOf, Batch, Head, Joined, Occurred, Path, Shape
 
@@ -54,6 +56,7 @@ ROWS = (
             batch=Batch(),
         ),
         docs="https://learn.microsoft.com/en-us/azure/event-grid/secure-webhook-delivery",
+        handshakes=(EVENT_GRID, CLOUDEVENTS),
         id_is_signed=False,
         body_is_signed=False,
         facts=Facts(
@@ -159,6 +162,7 @@ ROWS = (
         scheme=Token(Query("secret")),
         events=Shape(type=Path("type"), form=True),
         docs="https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/",
+        handshakes=(probe("reachable", GET),),
         id_is_signed=False,
         body_is_signed=False,
         confirmed=False,
@@ -243,6 +247,7 @@ ROWS = (
             batch=Batch(items="value"),
         ),
         docs="https://learn.microsoft.com/en-us/graph/change-notifications-delivery-webhooks",
+        handshakes=(echo_query("validationToken", methods=POST),),
         id_is_signed=False,
         body_is_signed=False,
         facts=Facts(

@@ -10,6 +10,7 @@ from hookcatch.signing.places import Header
 from hookcatch.signing.schemes import Signed
 
 from .body_hex import HUBSPOT_EVENTS, HUBSPOT_FACTS
+from .handshakes import probe
 from .row import Facts, Provider
 from .shapes import Occurred, Path, Shape
 
@@ -81,6 +82,7 @@ ROWS = (
             occurred_at=Occurred("action.date"),
         ),
         docs="https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/",
+        handshakes=(probe("reachable"),),
         url_is_signed=True,
         facts=Facts(
             retry_horizon=210.0,

@@ -74,6 +74,13 @@ def test_a_forged_request_is_refused_and_nothing_is_kept(world: World):
     assert world.book.deliveries == [None]
 
 
+def test_a_sender_that_wants_no_body_gets_none_with_a_refusal_either(world: World):
+    world.source(success_body=b"")
+    assert world.deliver("evt_1").body == b""
+    refusal = world.run(world.receiving(letter().with_header("x-forged", "1")))
+    assert (refusal.status, refusal.body) == (401, b"")
+
+
 def test_what_the_edge_turned_away_is_told_like_any_other_refusal(world: World):
     response = turn_away(Rejected("slow_body", "after 10 s"), world.app.endpoints["shop"], world.ports)
     assert response.status == 408
