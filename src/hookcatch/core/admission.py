@@ -33,9 +33,8 @@ def admit(request: Request, endpoint: Endpoint) -> int | None:
     length = _length(request.header(b"content-length"))
     if length is not None and length > endpoint.policy.max_body:
         raise Rejected("body_too_large", f"{length} bytes, {endpoint.policy.max_body} allowed")
-    greeter = endpoint.greeter
-    if length is None and greeter is not None and request.method in greeter.unsigned:
-        return None  # a handshake, perhaps, of which the head need not prove anything
+    if length is None and request.method not in endpoint.methods:
+        return None  # a handshake, of which the head need not prove anything
     if length is None or length > SMALL:
         endpoint.verifier.precheck(request)
     return length

@@ -37,11 +37,6 @@ class Greeter(Protocol):
         """The HTTP methods in which a handshake may come."""
         ...
 
-    @property
-    def unsigned(self) -> frozenset[str]:
-        """Those of them in which a handshake may come without a signature."""
-        ...
-
     def before(self, request: Request, now: float) -> Greeting | None:
         """The answer to a handshake that carries no signature; None for everything else."""
         ...

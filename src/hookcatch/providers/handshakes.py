@@ -110,10 +110,6 @@ class Doorman:
     def methods(self) -> frozenset[str]:
         return frozenset[str]().union(*(one.methods for one in self.handshakes))
 
-    @property
-    def unsigned(self) -> frozenset[str]:
-        return frozenset[str]().union(*(one.methods for one in self.handshakes if not one.signed))
-
     def before(self, request: Request, now: float) -> Greeting | None:
         return self._first(Asked(request, self.secrets, self.wishes), signed=False)
 

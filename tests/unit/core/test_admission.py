@@ -32,7 +32,6 @@ class Knocks:
     """Handshakes that come as GET, unsigned."""
 
     methods = frozenset({"GET"})
-    unsigned = frozenset({"GET"})
 
     def before(self, request: Request, now: float) -> Greeting | None:
         return None

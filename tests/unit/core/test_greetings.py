@@ -17,7 +17,6 @@ class Porter:
     """Greets every GET that says hello, before any check, and every verified `ping`."""
 
     methods = frozenset({"GET", "PUT", "POST"})
-    unsigned = frozenset({"GET"})
 
     def before(self, request: Request, now: float) -> Greeting | None:
         if request.header(b"x-forged"):

@@ -268,15 +268,6 @@ def test_somebody_who_only_looks_in_gets_no_answer(name: str) -> None:
     assert greeter.before(unsigned(b'"url_verification" "test" "challenge"' * 1000), NOW) is None
 
 
-def test_what_an_unsigned_handshake_may_come_in_is_told_before_the_body_is_read() -> None:
-    greeter = provider("slack").greeter(secret("slack"))
-    assert greeter is not None
-    assert (greeter.methods, greeter.unsigned) == ({"GET", "POST"}, {"GET", "POST"})
-    greeter = provider("zoom").greeter(secret("zoom"))
-    assert greeter is not None
-    assert (greeter.methods, greeter.unsigned) == ({"POST"}, frozenset())
-
-
 def test_of_secrets_in_rotation_the_one_that_verified_answers() -> None:
     request = posted("zoom", {"event": "endpoint.url_validation", "payload": {"plainToken": "abc"}})
     row, both = provider("zoom"), [secret("zoom", 1), secret("zoom")]
