@@ -15,6 +15,7 @@ from .core import routing
 from .core.endpoint import App, Endpoint
 from .core.errors import ConfigurationError
 from .core.handler import Handler
+from .core.keyring import Keys
 from .core.model import Delivery
 from .core.ports import LEASE, Clock, Inbox, Observer, Retention
 from .core.secret import Secret
@@ -95,6 +96,8 @@ class Hookcatch(Router):
         worker: False for a process that only receives; run `hookcatch worker` beside it.
         retention: how long ended events are kept.
         lease: seconds until another worker takes over the event of one that died; the same in all processes.
+        keys: senders' public keys: `Pinned` for a machine that fetches nothing, or `Published` with a TLS context of
+            your own; default those that they publish.
         clock: seconds since the epoch.
         observer: who is told of deliveries and attempts; default the log.
     """
@@ -108,6 +111,7 @@ class Hookcatch(Router):
         worker: bool = True,
         retention: Retention = Retention(),
         lease: float = LEASE,
+        keys: Keys | None = None,
         clock: Clock = time.time,
         observer: Observer | None = None,
     ) -> None:
@@ -122,7 +126,8 @@ class Hookcatch(Router):
         self._observer = observer or Logs()
         self._sources: dict[str, Source] = {}
         self._paths: dict[str, Endpoint] = {}
-        self._published = Published()
+        self._published = keys if isinstance(keys, Published) else Published(clock)
+        self._keys = keys or self._published
         self._built: App | None = None
         self._runtime: Runtime | None = None
         self._lock = threading.Lock()
@@ -150,7 +155,7 @@ class Hookcatch(Router):
         if name in self._sources:
             raise ConfigurationError(f"there is a source {name!r} already; two accounts are two sources")
         known = choose_provider(name, provider, unsigned=options.get("unsigned", False))
-        endpoint = build_endpoint(name, known, secret, options, self._public_url, self._published)
+        endpoint = build_endpoint(name, known, secret, options, self._public_url, self._keys)
         self._check_window(name, known, options.get("tolerance", 0.0))
         if endpoint.path in self._paths:
             raise ConfigurationError(f"source {name!r}: {endpoint.path} is the path of another source")

@@ -81,10 +81,10 @@ class Runtime:
         observer: Observer,
         published: Published | None = None,
     ) -> None:
-        published = published or Published()
         self.app = app
         self.inbox = inbox
         self.settings = settings
+        self._published = published or Published(clock)
         self._requests = 0
         self._counting = threading.Lock()
         self.alive: bool = True
@@ -99,8 +99,8 @@ class Runtime:
             token=functools.partial(secrets.token_hex, 8),
             keep=self._heart.keep,
             work=self._work_here,
-            keys=published,
-            visit=published.visit,
+            keys=self._published,
+            visit=self._published.visit,
             lease=settings.lease,
         )
         self._starting = threading.Lock()
@@ -186,6 +186,7 @@ class Runtime:
         if self._colour is not None:
             self._colour.close()
         self._heart.stop()
+        self._published.close()
         self.inbox.close()
 
     def _work_here(self, lease: Lease) -> Future[Close]:

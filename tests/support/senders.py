@@ -89,6 +89,12 @@ SECRETS: dict[str, Callable[[int], str]] = {
     "postmark": user_password,
     "sparkpost": user_password,
     "fireblocks_v1": rsa,
+    "fireblocks": rsa,
+    "google_chat": lambda number: "1234567890\n" + rsa(number).strip(),
+    "google_pubsub": lambda number: (
+        f"https://me.example.com push@p.iam.gserviceaccount.com\n{rsa(number).strip()}"
+    ),
+    "jws": rsa,
     "aws_sns": lambda number: "arn:aws:sns:us-east-1:1:topic\n" + rsa(number).strip(),
 }
 

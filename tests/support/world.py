@@ -66,7 +66,7 @@ class Book:
         self.attempts.append((handler, outcome.state, attempt))
 
 
-KEY = KeyRef("https://keys.example.com/key.pem", re.compile(r"keys\.example\.com"), form="certificate")
+KEY = KeyRef("https://keys.example.com/key.pem", re.compile(r"keys\.example\.com"), form="pem")
 
 
 @dataclass(frozen=True)

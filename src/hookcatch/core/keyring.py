@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from .errors import Rejected
 
@@ -21,14 +21,14 @@ class KeyRef:
         url: an https URL.
         hosts: the pattern that the URL's host has to match as a whole: a request may name the URL, never the host.
         kid: which key of a set (`jwks`, `certificates`); empty where the document is one key.
-        form: what the document is: a JSON Web Key Set (RFC 7517), a PEM certificate or key, or a JSON object of
-            PEM certificates by kid.
+        form: what the document is: `jwks`, a JSON Web Key Set (RFC 7517); `certificates`, a JSON object of PEM
+            certificates by kid; `pem`, one certificate or key.
     """
 
     url: str
     hosts: re.Pattern[str]
     kid: str = ""
-    form: str = "jwks"
+    form: Literal["jwks", "certificates", "pem"] = "jwks"
 
 
 class Keys(Protocol):
@@ -66,8 +66,15 @@ class KeyNeeded(Rejected):
         self.ref = ref
 
 
+_HTTPS = re.compile(r"https://([a-z0-9.-]{1,253})/[A-Za-z0-9._~/%@-]{0,1000}")
+"""Without user, port, query or anything else that two parsers could read in two ways (ATTACKS A14)."""
+
+
 def needed(keys: Keys, ref: KeyRef) -> bytes:
-    """The key. Raises KeyNeeded if it has to be fetched, Rejected if there is none."""
+    """The key. Raises KeyNeeded if it has to be fetched, Rejected if there is none, or none to be had there."""
+    split = _HTTPS.fullmatch(ref.url)
+    if split is None or not ref.hosts.fullmatch(split[1]):
+        raise Rejected("unknown_key", "the key is not where this sender keeps its keys")
     key = keys.get(ref)
     if key is None:
         raise KeyNeeded(ref)

@@ -13,6 +13,7 @@ from hookcatch.core.parse import form_pairs, parse_json
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
 from hookcatch.signing.alternatives import EitherOf, Strongest
+from hookcatch.signing.certified import Certified
 from hookcatch.signing.encoding import BASE64
 from hookcatch.signing.fields import Field
 from hookcatch.signing.freshness import RFC3339, Timestamp
@@ -32,6 +33,9 @@ from .row import Facts, Provider
 from .shapes import AnyOf, Batch, Head, Occurred, Path, Shape
 
 _PLAIN = re.compile(rb"[A-Za-z0-9_-]{1,255}")
+
+_ARN = re.compile(r"arn:aws(-cn|-us-gov)?:sns:([a-z0-9-]{3,32}):[0-9]+:[A-Za-z0-9_.-]{1,256}")
+_SNS_NAMES = re.compile(r"sns(\.[a-z0-9-]+)?\.amazonaws\.com(\.cn)?")
 
 SNS_FIELDS = ("Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 
@@ -64,13 +68,14 @@ class SnsFields:
         return request.replace(body=planted(request.body, "TopicArn", self.topic))
 
 
-def sns(secret: Secret) -> tuple[EitherOf, Secret]:
-    """The secret is the topic's ARN and then, on a line of its own, Amazon's certificate in PEM."""
+def sns(secret: Secret) -> tuple[Certified, Secret]:
+    """The secret is the topic's ARN; after it, to fetch nothing, on a line of its own Amazon's certificate in PEM."""
     topic, mark, pem = secret.reveal().partition(b"-----BEGIN")
-    if not topic.strip().startswith(b"arn:") or not mark:
+    arn = _ARN.fullmatch(topic.strip().decode("latin-1"))
+    if arn is None:
         raise ConfigurationError(
-            "the secret for aws_sns is the ARN of your topic and, on the next line, the certificate "
-            "(-----BEGIN CERTIFICATE-----) at the SigningCertURL of its messages"
+            "the secret for aws_sns is the ARN of your topic; to fetch nothing, after it on the next line the "
+            "certificate (-----BEGIN CERTIFICATE-----) at the SigningCertURL of its messages"
         )
     signed = [
         Signed(
@@ -79,11 +84,15 @@ def sns(secret: Secret) -> tuple[EitherOf, Secret]:
             encoding=BASE64,
             key=PublicKey(),
             time=Timestamp(Field("Timestamp"), RFC3339, tolerance=None),
-            message=(SnsFields(topic.strip().decode()),),
+            message=(SnsFields(arn[0]),),
         )
         for digest in ("sha256", "sha1")
     ]
-    return EitherOf(tuple(signed)), Secret(mark + pem)
+    host = re.compile(re.escape(f"sns.{arn[2]}.amazonaws.com{'.cn' if arn[1] == '-cn' else ''}"))
+    certified = Certified(
+        scheme=EitherOf(tuple(signed)), url=Field("SigningCertURL"), hosts=host, names=_SNS_NAMES
+    )
+    return certified, Secret(mark + pem)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ OPTIONS = frozenset({"OPTIONS"})
 _NO_JSON = re.compile(r"(?!(?:true|false|null)$)(?=.*[A-DF-Za-df-z/=_])[A-Za-z0-9+/=_.-]+")
 _UUID = re.compile(r"[A-Za-z0-9-]+")
 _HEX = re.compile(r"[0-9a-f]{20,32}")
-_VISIBLE = re.compile(r"[!-~]{1,2000}")
+_TOKEN = re.compile(r"[A-Za-z0-9]{1,1024}")
 _ORIGIN = re.compile(r"[A-Za-z0-9.:-]+")
 _TOPIC = re.compile(r"arn:aws(-cn|-us-gov)?:sns:([a-z0-9-]{3,32}):[0-9]{12}:[A-Za-z0-9_.-]{1,256}")
 
@@ -214,22 +214,19 @@ def cloudevents_permission(asked: Asked) -> Greeting | None:
 
 
 def sns_confirmation(asked: Asked) -> Greeting | None:
-    """Confirmed, where that is wished, at the API of the topic's own region; the signature, and with it the topic,
-    has been checked. https://docs.aws.amazon.com/sns/latest/dg/http-subscription-confirmation-json.html"""
+    """Confirmed, where that is wished, at the API of the topic's own region, never at the URL that the message names
+    (ATTACKS A15); the signature, and with it the topic, has been checked.
+    https://docs.aws.amazon.com/sns/latest/api/API_ConfirmSubscription.html"""
     payload = asked.events[0].payload if asked.events else None
     if not asked.wishes.confirm or dig(payload, ("Type",)) != "SubscriptionConfirmation":
         return None
-    topic, url = dig(payload, ("TopicArn",)), dig(payload, ("SubscribeURL",))
+    topic, token = (dig(payload, (name,)) for name in ("TopicArn", "Token"))
     arn = _TOPIC.fullmatch(topic) if isinstance(topic, str) else None
-    if arn is None or not isinstance(url, str):
-        raise Rejected("malformed_body", "a confirmation without topic or URL")
-    place = (
-        f"https://sns.{arn[2]}.amazonaws.com{'.cn' if arn[1] == '-cn' else ''}/?Action=ConfirmSubscription&"
-    )
-    if not url.startswith(place) or not _VISIBLE.fullmatch(url):
-        raise Rejected("malformed_body", f"the confirmation is not at {place}")
-    greeting = empty("SubscriptionConfirmation")
-    return Greeting(greeting.name, greeting.response, visit=url)
+    if arn is None or not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise Rejected("malformed_body", "a confirmation without topic or token")
+    host = f"sns.{arn[2]}.amazonaws.com" + (".cn" if arn[1] == "-cn" else "")
+    visit = f"https://{host}/?Action=ConfirmSubscription&TopicArn={topic}&Token={token}"
+    return Greeting("SubscriptionConfirmation", Response(200, b"", ()), visit=visit)
 
 
 SLACK_SSL_CHECK = Handshake("ssl_check", slack_ssl_check, GET | POST)

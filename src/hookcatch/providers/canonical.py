@@ -14,6 +14,7 @@ from hookcatch.core.keyring import OFFLINE, Keys
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
 from hookcatch.signing import keys
+from hookcatch.signing.certified import Certified
 from hookcatch.signing.encoding import BASE64
 from hookcatch.signing.freshness import MILLISECONDS, RFC3339, Timestamp
 from hookcatch.signing.jwt import Jwt
@@ -133,25 +134,30 @@ class Crc32:
         return lambda request, _: str(zlib.crc32(request.body)).encode()
 
 
-def paypal(secret: Secret) -> tuple[Signed, Secret]:
-    """The scheme for a secret `WEBHOOK_ID:` and PayPal's certificate, or its public key, as PEM."""
+def paypal(secret: Secret) -> tuple[Certified, Secret]:
+    """The secret is the id of the webhook; to fetch nothing, after it a colon and PayPal's certificate as PEM."""
     webhook, mark, key = secret.reveal().partition(b":")
-    if not mark or not webhook or not key.strip():
+    if not _ID.fullmatch(webhook) or (mark and not key.strip()):
         raise ConfigurationError(
-            "the secret for PayPal is written `WEBHOOK_ID:-----BEGIN CERTIFICATE-----...`"
+            "the secret for PayPal is the id of your webhook; to fetch nothing, "
+            "`WEBHOOK_ID:-----BEGIN CERTIFICATE-----...`"
         )
     sent = Header("paypal-transmission-id", only=_ID)
-    return Signed(
+    signed = Signed(
         algorithm=Rsa("sha256"),
         signature=Header("paypal-transmission-sig"),
         encoding=BASE64,
         key=keys.PublicKey(),
         time=Timestamp(Header("paypal-transmission-time"), RFC3339, tolerance=None),
         message=(Nonce(sent), b"|", TIME, b"|", webhook, b"|", Crc32()),
-    ), Secret(key.strip())
+    )
+    url = Header("paypal-cert-url")
+    return Certified(scheme=signed, url=url, hosts=_PAYPAL_HOSTS, names=_PAYPAL_NAMES), Secret(key.strip())
 
 
 _ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")
+_PAYPAL_HOSTS = re.compile(r"api(-m)?(\.sandbox)?\.paypal\.com")
+_PAYPAL_NAMES = re.compile(r"[a-z0-9.-]+\.paypal\.com")
 
 ROWS = (
     Provider(

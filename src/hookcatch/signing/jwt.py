@@ -1,7 +1,6 @@
 """A JSON Web Token (RFC 7519) that vouches for the body by a claim with its hash. Needs the extra `crypto`.
 
-The row fixes the algorithm; the token's `alg` is only compared with it, its `kid` chooses nothing
-(ATTACKS A12, A13). Times are judged by our clock, so claims are read here and PyJWT does the signatures.
+Times are judged by our clock, so claims are read here and PyJWT does the signatures.
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from hookcatch.core.errors import ConfigurationError, MissingExtra, Rejected
+from hookcatch.core.errors import Rejected
 from hookcatch.core.keyring import OFFLINE, Keys
-from hookcatch.core.parse import parse_json
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
 
 from .encoding import BASE64URL, HEX, Encoding
 from .freshness import TOLERANCE, judge, limit
+from .jose import KeySet, algorithm_of, keys_of, object_of, signing_key
 from .json_path import compact
 from .keys import check_strength
 from .places import Header, Place
@@ -58,6 +57,8 @@ class Jwt:
     token: where the token stands.
     body: the claim that binds the body, or what else of the request; None for senders that bind nothing.
     issuer, audience: what `iss` and `aud` must say; None does not look.
+    claims: what others must say.
+    key_set: where the sender publishes its keys, for a source without one of its own.
     tolerance: seconds that `iat` may be off, either way; None does not ask for an `iat`.
     lifetime: seconds from `iat` to the `exp` of tokens made here; None makes them without. A given `exp` is
         obeyed in any case.
@@ -68,24 +69,26 @@ class Jwt:
     body: Claim | None = BodyClaim("request_body_sha256")
     issuer: str | None = None
     audience: str | None = None
+    claims: tuple[tuple[str, Any], ...] = ()
+    key_set: KeySet | None = None
     tolerance: float | None = TOLERANCE
     lifetime: float | None = None
 
     def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
-        algorithm = _algorithm(self.algorithm)
-        keys = [_public(_key(algorithm, secret)) for secret in secrets]
+        algorithm = algorithm_of(self.algorithm)
+        keys = keys_of(algorithm, secrets, self.key_set, published)
         read, title = self.token.reader(), self.token.title
         timely = self._timely(tolerance)
 
-        def token(request: Request) -> tuple[bytes, bytes, Mapping[str, Any]]:
+        def token(request: Request) -> tuple[bytes, bytes, Mapping[str, Any], Mapping[str, Any]]:
             text = read(request)
             if not text:
                 raise Rejected("missing_signature", title)
             return self._taken_apart(text)
 
         def check(request: Request, now: float) -> Match:
-            signed, signature, claims = token(request)
-            found = [at for at, key in enumerate(keys) if algorithm.verify(signed, key, signature)]
+            signed, signature, head, claims = token(request)
+            found = [at for at, key in enumerate(keys(head)) if algorithm.verify(signed, key, signature)]
             if not found:
                 raise Rejected("bad_signature")
             self._agree(claims, request)
@@ -98,11 +101,13 @@ class Jwt:
         return Bound(check, precheck)
 
     def sign(self, request: Request, secret: Secret, now: float) -> Request:
-        algorithm = _algorithm(self.algorithm)
-        key = _key(algorithm, secret)
-        if not isinstance(key, bytes) and not hasattr(key, "sign"):
-            raise ConfigurationError("signing needs the private key; this one can only verify")
-        given: dict[str, Any] = {"iat": int(now), "iss": self.issuer, "aud": self.audience}
+        algorithm, key = signing_key(self.algorithm, secret)
+        given: dict[str, Any] = {
+            "iat": int(now),
+            "iss": self.issuer,
+            "aud": self.audience,
+            **dict(self.claims),
+        }
         if self.lifetime is not None:
             given["exp"] = int(now + self.lifetime)
         if self.body is not None:
@@ -117,14 +122,14 @@ class Jwt:
         if self.algorithm.startswith("HS"):
             check_strength(secret.reveal())
 
-    def _taken_apart(self, text: bytes) -> tuple[bytes, bytes, Mapping[str, Any]]:
+    def _taken_apart(self, text: bytes) -> tuple[bytes, bytes, Mapping[str, Any], Mapping[str, Any]]:
         parts = [BASE64URL.decode(part) for part in text.split(b".", 3)]
         if len(parts) != 3:
             raise Rejected("malformed_signature", "not a token of three parts")
-        head, claims = _object(parts[0]), _object(parts[1])
+        head, claims = object_of(parts[0]), object_of(parts[1])
         if head.get("alg") != self.algorithm or "crit" in head or not parts[2]:
             raise Rejected("malformed_signature", f"not a plain {self.algorithm} token")
-        return text.rpartition(b".")[0], parts[2], claims
+        return text.rpartition(b".")[0], parts[2], head, claims
 
     def _agree(self, claims: Mapping[str, Any], request: Request) -> None:
         if self.issuer is not None and claims.get("iss") != self.issuer:
@@ -134,6 +139,9 @@ class Jwt:
             audiences if isinstance(audiences, list) else [audiences]
         ):
             raise Rejected("bad_signature", "for another audience")
+        for name, value in self.claims:
+            if claims.get(name) != value:
+                raise Rejected("bad_signature", f"the claim {name} says something else")
         if self.body is None:
             return
         vouched = claims.get(self.body.name)
@@ -159,46 +167,6 @@ class Jwt:
             return issued
 
         return timely
-
-
-def _algorithm(name: str) -> Any:
-    try:
-        from jwt.algorithms import get_default_algorithms, requires_cryptography
-    except ImportError:
-        raise MissingExtra("PyJWT", "crypto") from None
-    known = get_default_algorithms()
-    if name == "none" or name not in known:
-        if name in requires_cryptography:
-            raise MissingExtra("cryptography", "crypto")
-        raise ConfigurationError(f"{name!r} is not a JWT algorithm: HS256, ES256, RS256, PS256 or EdDSA")
-    return known[name]
-
-
-def _key(algorithm: Any, secret: Secret) -> Any:
-    text = secret.reveal()
-    try:
-        if text.lstrip().startswith(b"{"):
-            return algorithm.from_jwk(text.decode())
-        return algorithm.prepare_key(text)
-    except Exception as error:  # PyJWT and cryptography raise many kinds, all of them about the key
-        raise ConfigurationError(
-            f"the secret is no key for this algorithm: {error}; give PEM or a JWK for a public key, "
-            "the shared text for HS256"
-        ) from None
-
-
-def _public(key: Any) -> Any:
-    return key.public_key() if hasattr(key, "public_key") else key
-
-
-def _object(raw: bytes | None) -> Mapping[str, Any]:
-    try:
-        value = parse_json(raw or b"")
-    except Rejected:
-        value = None
-    if not isinstance(value, dict):
-        raise Rejected("malformed_signature", "a part of the token is not a JSON object")
-    return value
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float | None:

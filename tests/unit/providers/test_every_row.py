@@ -213,6 +213,10 @@ WEAK = {
     "sparkpost": "a:b",
     "fireblocks_v1": None,
     "aws_sns": None,
+    "fireblocks": None,
+    "google_chat": None,
+    "google_pubsub": None,
+    "jws": None,
 }
 
 

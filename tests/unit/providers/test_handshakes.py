@@ -408,21 +408,20 @@ def test_braintree_gets_its_public_key_and_a_proof_of_the_private_one() -> None:
 # Amazon SNS: a subscription is confirmed by calling back
 
 
-def confirmation(url: str, topic: str = TOPIC) -> tuple[Request, bytes]:
+def confirmation(topic: str = TOPIC, token: object = "2336") -> tuple[Request, bytes]:
     key = topic.encode() + b"\n" + bytes(str(secret("aws_sns")).partition("\n")[2], "ascii")
     said = {
         "Type": "SubscriptionConfirmation",
         "MessageId": "m1",
-        "Token": "2336",
+        "Token": token,
         "Message": "You have chosen to subscribe",
-        "SubscribeURL": url,
+        "SubscribeURL": "https://evil.example/?Action=ConfirmSubscription",
         "SignatureVersion": "2",
     }
     blank = Request("POST", URL, [("content-type", "text/plain")], json.dumps(said))
     return provider("aws_sns").sign(blank, secret=key, now=NOW), key
 
 
-CONFIRM = "?Action=ConfirmSubscription&TopicArn=" + TOPIC + "&Token=2336"
 CONFIRMING = Wishes(confirm=True)
 
 
@@ -436,42 +435,24 @@ CONFIRMING = Wishes(confirm=True)
         ),
     ],
 )
-def test_a_subscription_is_confirmed_at_the_host_of_the_topic_s_region_where_that_is_wished(
+def test_a_subscription_is_confirmed_at_the_api_of_the_topic_s_region_where_that_is_wished(
     topic: str, host: str
 ) -> None:
-    url = f"https://{host}/{CONFIRM}"
-    request, key = confirmation(url, topic)
+    request, key = confirmation(topic)
     greeting = greet("aws_sns", request, CONFIRMING, key)
     assert greeting is not None
-    assert (greeting.visit, greeting.response.status, greeting.response.body) == (url, 200, b"")
+    assert greeting.visit == f"https://{host}/?Action=ConfirmSubscription&TopicArn={topic}&Token=2336"
+    assert (greeting.response.status, greeting.response.body) == (200, b"")
     assert greet("aws_sns", request, Wishes(), key) is None  # an event like any other
 
 
 @pytest.mark.parametrize(
-    "url",
-    [
-        f"http://sns.eu-central-1.amazonaws.com/{CONFIRM}",
-        f"https://sns.us-east-1.amazonaws.com/{CONFIRM}",
-        f"https://sns.eu-central-1.amazonaws.com:8443/{CONFIRM}",
-        f"https://a@sns.eu-central-1.amazonaws.com/{CONFIRM}",
-        f"https://sns.eu-central-1.amazonaws.com.evil.example/{CONFIRM}",
-        f"https://169.254.169.254/{CONFIRM}",
-        "https://sns.eu-central-1.amazonaws.com/?Action=Unsubscribe",
-        f"https://sns.eu-central-1.amazonaws.com/x{CONFIRM}",
-        f"https://[sns.eu-central-1.amazonaws.com/{CONFIRM}",
-        f"https://sns.eu-central-1.amazonaws.com/{CONFIRM} HTTP/1.1",
-        "",
-    ],
+    ("topic", "token"),
+    [("arn:aws:sns:eu-central-1:1:orders", "2336"), (TOPIC, "2&b=3"), (TOPIC, ""), (TOPIC, "é")],
 )
-def test_nothing_else_is_ever_called_back(url: str) -> None:
-    request, key = confirmation(url)
+def test_nothing_else_is_ever_called_back(topic: str, token: str) -> None:
+    request, key = confirmation(topic, token)
     with pytest.raises(Rejected, match="malformed_body"):
-        greet("aws_sns", request, CONFIRMING, key)
-
-
-def test_a_topic_that_names_no_region_confirms_nothing() -> None:
-    request, key = confirmation(f"https://sns.eu-central-1.amazonaws.com/{CONFIRM}", "arn:aws:sns:a")
-    with pytest.raises(Rejected, match="without topic"):
         greet("aws_sns", request, CONFIRMING, key)
 
 

@@ -114,8 +114,12 @@ def test_a_field_of_sns_is_one_line_of_text() -> None:
     assert row.verify(two_lines, secret=key, now=NOW).key == 0
 
 
-def test_a_secret_of_sns_has_a_topic_and_a_certificate() -> None:
-    for wrong in (SNS, secret("aws_sns").partition("\n")[2], "topic\n-----BEGIN CERTIFICATE-----"):
+def test_a_secret_of_sns_begins_with_a_topic() -> None:
+    for wrong in (
+        "arn:aws:sqs:a:1:b",
+        secret("aws_sns").partition("\n")[2],
+        "topic\n-----BEGIN CERTIFICATE-----",
+    ):
         with pytest.raises(ConfigurationError, match="the ARN of your topic"):
             provider("aws_sns").bind(wrong)
 
