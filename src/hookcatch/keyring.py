@@ -27,6 +27,7 @@ from pydantic_core import to_json
 
 from .core.errors import KeysUnavailable, Rejected
 from .core.keyring import KeyRef
+from .core.keyring import Pinned as Pinned
 from .core.ports import Clock
 
 MAX_DOCUMENT = 256 << 10
@@ -169,31 +170,32 @@ class Published:
 
     def _fetch(self, ref: KeyRef, answer: Future[None]) -> None:
         failure: KeysUnavailable | None = None
+        shelf: _Shelf | None = None
         try:
             document = get(ref.url, self._dial, self._context)
-            keys = keys_in(document.body, ref.form)
+            now = self._clock()
+            shelf = _Shelf(keys_in(document.body, ref.form), now, now + document.max_age)
         except Exception as error:  # whatever it is, those who wait have to be told
             failure = KeysUnavailable(f"{ref.url} cannot be fetched: {error}", AGAIN)
             logger.warning("%s", failure)
-        now = self._clock()
         with self._lock:
-            if failure is None:
+            if shelf is not None:
                 self._failed.pop(ref.url, None)
-                _remember(self._shelves, ref.url, _Shelf(keys, now, now + document.max_age))
-            elif self._keeps_on(ref.url, now):
+                _remember(self._shelves, ref.url, shelf)
+            elif self._keeps_on(ref.url):
                 failure = None
             else:
-                _remember(self._failed, ref.url, (now + AGAIN, str(failure)))
+                _remember(self._failed, ref.url, (self._clock() + AGAIN, str(failure)))
             self._under_way.pop(ref.url, None)
         if failure is None:
             answer.set_result(None)
         else:
             answer.set_exception(failure)
 
-    def _keeps_on(self, url: str, now: float) -> bool:
+    def _keeps_on(self, url: str) -> bool:
         """After a failure: whether the keys that were known are used for a while longer. The next who asks for an
         unknown one waits as long as after a success."""
-        shelf = self._shelves.get(url)
+        shelf, now = self._shelves.get(url), self._clock()
         if shelf is None or now >= shelf.fresh + STALE:
             return False
         self._shelves[url] = replace(shelf, fetched=now, fresh=max(shelf.fresh, now + AGAIN))

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from hookcatch import Hookcatch
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -103,8 +105,16 @@ def test_the_rows_sign_and_verify_as_shown() -> None:
     assert eval(last, names) == eval(comment)
 
 
-def test_it_names_every_provider_there_is() -> None:
-    from hookcatch.providers import names
+def test_the_sources_with_handshakes_are_configured_as_shown() -> None:
+    hooks = Hookcatch("memory:?keep=10", worker=False)
+    exec(PYTHON[3], {"hooks": hooks, "app_secret": "a" * 32, "hub_secret": "b" * 32})
+    assert {name: bool(source.endpoint.greeter) for name, source in hooks.sources.items()} == {
+        "meta": True,
+        "websub": True,
+        "orders": True,
+    }
 
-    told = set(re.findall(r"`(\w+)`", README.split("## Providers")[1].split("## ")[0]))
-    assert set(names()) - {"unsigned", "github_sha1"} <= told
+
+def test_the_commands_for_looking_up_senders_find_them(folder: Path) -> None:
+    assert "stripe-signature" in hookcatch(folder, "providers", "show", "stripe").stdout
+    assert "discord" in hookcatch(folder, "providers", "search", "ed25519").stdout

@@ -9,7 +9,7 @@ import click
 
 from hookcatch.core.errors import HookcatchError
 
-from . import events, run, send, worker
+from . import events, providers, run, send, worker
 
 
 class Commands(click.Group):
@@ -34,6 +34,7 @@ def main() -> None:
     hookcatch run app:hooks
     hookcatch send app:hooks shop order.created '{"id": "o_1", "total": "9.90"}'
     hookcatch events list app:hooks
+    hookcatch providers show stripe
     """
 
 
@@ -49,5 +50,5 @@ def _place(why: HookcatchError) -> str:
 
 _OURS = Path(__file__).parents[1]
 
-for _command in (run.run, worker.worker, send.send, events.events):
+for _command in (run.run, worker.worker, send.send, events.events, providers.providers):
     main.add_command(_command)

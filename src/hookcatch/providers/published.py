@@ -69,7 +69,7 @@ def _identity(secret: Secret) -> tuple[str, Secret]:
 def _published(scheme: Scheme) -> Made:
     """There is nothing to agree upon but where the keys are: the secret is the word `published`, or to fetch nothing
     the key in PEM."""
-    return Made(lambda secret: (scheme, Secret(b"") if secret.reveal() == b"published" else secret))
+    return Made(lambda secret: (scheme, Secret(b"") if secret.reveal() == b"published" else secret), scheme)
 
 
 def oidc(
@@ -108,9 +108,7 @@ def oidc(
     return Provider(
         name=name,
         title=f"OpenID Connect ({issuer})",
-        scheme=Made(
-            lambda secret: (scheme, Secret(b"" if secret.reveal() == b"published" else secret.reveal()))
-        ),
+        scheme=_published(scheme),
         events=events,
         docs="https://openid.net/specs/openid-connect-core-1_0.html",
         id_is_signed=False,
@@ -143,9 +141,7 @@ def jws(
     return Provider(
         name=name,
         title=f"Detached JWS ({algorithm})",
-        scheme=Made(
-            lambda secret: (scheme, Secret(b"" if secret.reveal() == b"published" else secret.reveal()))
-        ),
+        scheme=_published(scheme),
         events=events,
         docs="https://www.rfc-editor.org/rfc/rfc7797",
     )

@@ -143,9 +143,11 @@ class BySecret:
 @dataclass(frozen=True, slots=True)
 class Made:
     """A scheme that is made for each secret, because something of the configuration that is signed along is
-    written beside the key; `make` gives the scheme and the key. Raises ConfigurationError for a bad secret."""
+    written beside the key; `make` gives the scheme and the key. Raises ConfigurationError for a bad secret.
+    `like` is the scheme where it is the same for all secrets."""
 
     make: Callable[[Secret], tuple[Scheme, Secret]] = field(repr=False)
+    like: Scheme | None = None
 
     def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
         made = [self.make(secret) for secret in secrets]

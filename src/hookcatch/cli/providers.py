@@ -1,0 +1,110 @@
+"""`hookcatch providers`: who can be verified, how each of them signs, and how it behaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import click
+
+from hookcatch.providers import Provider, names, provider
+from hookcatch.providers.describe import as_data, event, retries, signing
+
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+
+
+@click.group()
+def providers() -> None:
+    """Look up how senders sign and behave."""
+
+
+@providers.command("list")
+@_json
+def list_(as_json: bool) -> None:
+    """All senders."""
+    _print([provider(name) for name in names()], as_json)
+
+
+@providers.command()
+@click.argument("words", nargs=-1, required=True)
+@_json
+def search(words: tuple[str, ...], as_json: bool) -> None:
+    """Senders whose name, title, headers or facts have all WORDS in them: `search hmac sha512`."""
+    wanted = [word.lower() for word in words]
+    found = [
+        row
+        for row in map(provider, names())
+        if all(word in json.dumps(as_data(row)).lower() for word in wanted)
+    ]
+    if not found:
+        raise click.ClickException(f"no sender has {' and '.join(words)} in what is known of it")
+    _print(found, as_json)
+
+
+@providers.command()
+@click.argument("name")
+@_json
+def show(name: str, as_json: bool) -> None:
+    """One sender: how it signs, where its events stand, what it expects of a receiver."""
+    row = provider(name)
+    if as_json:
+        _print([row], as_json)
+    else:
+        click.echo("\n".join(page(row)))
+
+
+def page(row: Provider) -> Iterator[str]:
+    """All of one row, in lines."""
+    yield row.title + ("" if row.confirmed else "  (not confirmed first-hand: try it before you rely on it)")
+    yield ""
+    for way in signing(row):
+        yield f"  {way}"
+    yield ""
+    for title, said in _facts(row):
+        yield f"  {title + ':':<16}{said}"
+    yield ""
+    yield f'  hooks.source("{row.name}", secret=...)'
+
+
+def _facts(row: Provider) -> Iterator[tuple[str, str]]:
+    """What is known, each with a mark if no first-hand source says so."""
+    facts = row.facts
+
+    def unsure(*fields: str) -> str:
+        return " (unconfirmed)" if facts.unconfirmed.intersection(fields) else ""
+
+    yield from ((f"event {title}", said) for title, said in event(row).items())
+    signed = [
+        title
+        for title, is_signed in (
+            ("body", row.body_is_signed),
+            ("URL", row.url_is_signed),
+            ("event id", row.id_is_signed and "id" in event(row)),
+        )
+        if is_signed
+    ]
+    yield "signed", ", ".join(signed) or "nothing of the message"
+    if row.handshakes:
+        yield "handshakes", ", ".join(one.name for one in row.handshakes)
+    if facts.ack_deadline is not None:
+        yield "answer within", f"{facts.ack_deadline:g} s{unsure('ack_deadline')}"
+    if facts.retry_horizon is not None:
+        yield "retries", retries(row) + unsure("retry_horizon")
+    if facts.id_survives_retry is not None:
+        again = "keeps its id" if facts.id_survives_retry else "has another id"
+        yield "a retry", again + unsure("id_survives_retry")
+    yield "wants", f"{facts.success_status} for success, {facts.bad_signature_status} for a bad signature"
+    if facts.disables:
+        yield "stops after", facts.disables + unsure("disables")
+    yield from ((title, url) for title, url in (("docs", row.docs), ("facts from", facts.source)) if url)
+    yield "checked", facts.checked.isoformat()
+
+
+def _print(rows: list[Provider], as_json: bool) -> None:
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(as_data(row)))
+        return
+    wide = max(len(row.name) for row in rows)
+    for row in rows:
+        click.echo(f"{row.name:<{wide}}  {row.title}")
