@@ -90,6 +90,8 @@ SECRETS: dict[str, Callable[[int], str]] = {
     "sparkpost": user_password,
     "fireblocks_v1": rsa,
     "fireblocks": rsa,
+    "sinch_voice": lambda number: f"key:{base64_(number)}",
+    "tiktok_shop": lambda number: f"app{number}:{text(number)}",
     "google_chat": lambda number: "1234567890\n" + rsa(number).strip(),
     "google_pubsub": lambda number: (
         f"https://me.example.com push@p.iam.gserviceaccount.com\n{rsa(number).strip()}"
@@ -110,8 +112,17 @@ IDS = {
     "viber": "1000",
     "postmark": "1000",
     "vonage": "evt_1:order.created",
+    "plivo": "evt_1:order.created",
+    "sinch_voice": "evt_1:order.created",
+    "cloudevents": "/shop#evt_1",
 }
-TYPES = {"adyen": "AUTHORISATION", "twilio": "delivered", "telegram": "message", "x": "message"}
+TYPES = {
+    "adyen": "AUTHORISATION",
+    "twilio": "delivered",
+    "telegram": "message",
+    "x": "message",
+    "tiktok_shop": "1",
+}
 
 
 def secret(name: str, number: int = 0) -> str:

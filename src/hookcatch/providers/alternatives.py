@@ -16,9 +16,9 @@ from hookcatch.signing.alternatives import EitherOf, Strongest
 from hookcatch.signing.certified import Certified
 from hookcatch.signing.encoding import BASE64
 from hookcatch.signing.fields import Field
-from hookcatch.signing.freshness import RFC3339, Timestamp
+from hookcatch.signing.freshness import MILLISECONDS, RFC3339, Timestamp
 from hookcatch.signing.json_path import planted
-from hookcatch.signing.keys import PublicKey
+from hookcatch.signing.keys import PublicKey, UserPassword
 from hookcatch.signing.mac import Hash, Hmac, Side
 from hookcatch.signing.parts import BODY, TIME, URL, At, NamedHeaders, Nonce, Render, Sorted
 from hookcatch.signing.places import Header, Pair, Query
@@ -146,6 +146,26 @@ def wechat(secret: Secret) -> tuple[Signed, Secret]:
     return scheme, secret
 
 
+def dingtalk_robot(secret: Secret) -> tuple[Signed, Secret]:
+    """The secret is both the key and a part of what is signed; the body is not."""
+    scheme = Signed(
+        algorithm=Hmac("sha256"),
+        signature=Header("sign"),
+        encoding=BASE64,
+        time=Timestamp(Header("timestamp"), MILLISECONDS, 3600.0),
+        message=(TIME, b"\n", secret.reveal()),
+    )
+    return scheme, secret
+
+
+def tiktok_shop(secret: Secret) -> tuple[Signed, Secret]:
+    """The secret is `APP_KEY:APP_SECRET`; the key stands before the body in what is signed."""
+    app, _, key = UserPassword().decode(secret)[0].partition(b":")
+    return Signed(algorithm=Hmac("sha256"), signature=Header("authorization"), message=(app, BODY)), Secret(
+        key
+    )
+
+
 def lark(secret: Secret) -> tuple[Signed, Secret]:
     """The encrypt key stands between the nonce and the body."""
     scheme = Signed(
@@ -195,6 +215,19 @@ ROWS = (
             source="https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html",
             unconfirmed=frozenset({"ack_deadline", "retry_horizon"}),
         ),
+    ),
+    Provider(
+        name="dingtalk_robot",
+        title="DingTalk (robots)",
+        scheme=Made(dingtalk_robot),
+        events=Shape(
+            id=Path("msgId"), type=Path("msgtype"), occurred_at=Occurred("createAt", per_second=1000)
+        ),
+        docs="https://open.dingtalk.com/document/orgapp/receive-message",
+        id_is_signed=False,
+        body_is_signed=False,
+        confirmed=False,
+        facts=Facts(source="https://open.dingtalk.com/document/orgapp/receive-message"),
     ),
     Provider(
         name="hook0",
@@ -287,6 +320,25 @@ ROWS = (
         docs="https://developer.signalwire.com/",
         url_is_signed=True,
         facts=Facts(bad_signature_status=403, source="https://github.com/signalwire/signalwire-python"),
+    ),
+    Provider(
+        name="tiktok_shop",
+        title="TikTok Shop",
+        # The secret is `APP_KEY:APP_SECRET`.
+        scheme=Made(tiktok_shop),
+        events=Shape(
+            id=Path("tts_notification_id"),
+            type=Path("type", number=True),
+            data="data",
+            occurred_at=Occurred("timestamp"),
+        ),
+        docs="https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview",
+        confirmed=False,
+        facts=Facts(
+            retry_horizon=72 * 3600.0,
+            source="https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview",
+            unconfirmed=frozenset({"retry_horizon"}),
+        ),
     ),
     Provider(
         name="websub",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hookcatch.signing.fields import Payload
-from hookcatch.signing.mac import Hash, Hmac, Side
+from hookcatch.signing.mac import Hash, Hmac, Keccak256, Side
 from hookcatch.signing.places import FirstOf, Header
 from hookcatch.signing.schemes import Signed
 
@@ -168,6 +168,15 @@ ROWS = (
             source="https://github.com/lmsqueezy/nextjs-billing",
             unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
         ),
+    ),
+    Provider(
+        name="moralis",
+        title="Moralis Streams",
+        scheme=Signed(algorithm=Keccak256(), signature=Header("x-signature", prefix="0x")),
+        # A block comes twice: when it is seen, and when it is confirmed.
+        events=Shape(type=Path("tag")),
+        docs="https://docs.moralis.com/streams-api/evm/webhook-security",
+        facts=Facts(source="https://github.com/MoralisWeb3/Moralis-JS-SDK"),
     ),
     Provider(
         name="paystack",

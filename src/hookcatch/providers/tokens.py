@@ -9,9 +9,9 @@ from hookcatch.signing.json_path import compact
 from hookcatch.signing.places import BasicCredentials, Header
 from hookcatch.signing.schemes import Token, Unsigned
 
-from .bespoke_handshakes import OKTA
+from .bespoke_handshakes import CLOUDEVENTS, OKTA
 from .row import Facts, Provider
-from .shapes import AnyOf, Batch, Head, Occurred, OtherKey, Path, Shape
+from .shapes import AnyOf, Batch, Head, Joined, Occurred, OtherKey, Path, Shape
 
 EVENTS = Shape(id=Path("id"), type=Path("type"))
 
@@ -93,6 +93,30 @@ ROWS = (
             id_survives_retry=True,
             source="https://github.com/chargebee/chargebee-node",
             unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="cloudevents",
+        title="CloudEvents over HTTP",
+        # Structured, binary or batched; the token goes along as the specification of webhooks has it.
+        scheme=Token(Header("authorization", prefix="Bearer ")),
+        events=Shape(
+            id=AnyOf(
+                (Joined((Head("ce-source"), Head("ce-id")), "#"), Joined((Path("source"), Path("id")), "#"))
+            ),
+            type=AnyOf((Head("ce-type"), Path("type"))),
+            data="data",
+            occurred_at=Occurred("time"),
+            batch=Batch(),
+        ),
+        docs="https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md",
+        handshakes=(CLOUDEVENTS,),
+        id_is_signed=False,
+        body_is_signed=False,
+        facts=Facts(
+            id_survives_retry=True,
+            disables="410",
+            source="https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md",
         ),
     ),
     Provider(

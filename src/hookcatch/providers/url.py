@@ -2,17 +2,69 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+
+from hookcatch.core.errors import Rejected
+from hookcatch.core.parse import form_pairs
+from hookcatch.core.secret import Secret
+from hookcatch.core.wire import Request
+from hookcatch.signing import keys
 from hookcatch.signing.encoding import BASE64
-from hookcatch.signing.freshness import MILLISECONDS, Timestamp
+from hookcatch.signing.fields import is_form
+from hookcatch.signing.freshness import MILLISECONDS, RFC3339, Timestamp
+from hookcatch.signing.jwt import BodyClaim, Jwt, UrlClaim
 from hookcatch.signing.mac import Hash, Hmac, Side
-from hookcatch.signing.parts import BODY, METHOD, TIME, URL, BodyHash
-from hookcatch.signing.places import Header
-from hookcatch.signing.schemes import Signed
+from hookcatch.signing.parts import BODY, METHOD, TIME, URL, At, BodyHash, Nonce, Render, UrlPath
+from hookcatch.signing.places import Header, Tagged, query_pairs
+from hookcatch.signing.schemes import Made, Signed
 
 from .body_hex import HUBSPOT_EVENTS, HUBSPOT_FACTS
 from .handshakes import probe
 from .row import Facts, Provider
-from .shapes import Occurred, Path, Shape
+from .shapes import AnyOf, Joined, Occurred, Path, Shape
+
+
+@dataclass(frozen=True, slots=True)
+class PlivoMessage:
+    """The URL without its query, its parameters, sorted, and the fields of a form, sorted, nothing between them:
+    https://github.com/plivo/plivo-python plivo/utils/signature_v3.py. As with Twilio the border between two fields
+    of a form can be moved (ATTACKS A10)."""
+
+    def render(self) -> Render:
+        def render(request: Request, _: bytes) -> bytes:
+            if not request.url:
+                raise Rejected("bad_signature", "Plivo signs the URL, and it is not known: set public_url")
+            if request.body and not is_form(request):
+                raise Rejected("malformed_body", "Plivo signs forms only")
+            base, mark, _query = request.url.partition("?")
+            query = "&".join(f"{name}={value}" for name, value in sorted(query_pairs(request.url)))
+            form = "".join(f"{name}{value}" for name, value in sorted(form_pairs(request.body)))
+            mark = "?" if mark or form else ""
+            dot = "." if query and form else ""
+            return f"{base}{mark}{query}{dot}{form}".encode("utf-8", "surrogatepass")
+
+        return render
+
+
+def sinch_voice(secret: Secret) -> tuple[Signed, Secret]:
+    """The secret is `APPLICATION_KEY:APPLICATION_SECRET`; the key stands in the header."""
+    key, _, private = keys.UserPassword().decode(secret)[0].partition(b":")
+    scheme = Signed(
+        algorithm=Hmac("sha256"),
+        signature=Header("authorization", prefix=f"Application {key.decode()}:"),
+        encoding=BASE64,
+        key=keys.Base64(),
+        time=Timestamp(Header("x-timestamp"), RFC3339),
+        message=(
+            METHOD, b"\n", BodyHash("md5", BASE64.encode), b"\n", At(Header("content-type")),
+            b"\nx-timestamp:", TIME, b"\n", UrlPath(),
+        ),
+    )  # fmt: skip
+    return scheme, Secret(private)
+
+
+_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")
 
 ROWS = (
     Provider(
@@ -65,6 +117,66 @@ ROWS = (
         docs="https://developers.hubspot.com/docs/apps/legacy-apps/authentication/validating-requests",
         url_is_signed=True,
         facts=HUBSPOT_FACTS,
+    ),
+    Provider(
+        name="messagebird",
+        title="MessageBird",
+        scheme=Jwt(
+            algorithm="HS256",
+            token=Header("messagebird-signature-jwt"),
+            body=BodyClaim("payload_hash", empty=False),
+            url=UrlClaim("url_hash"),
+            issuer="MessageBird",
+            tolerance=None,
+            lifetime=60.0,
+        ),
+        events=Shape(id=Path("id"), type=AnyOf((Path("type"), Path("status")))),
+        docs="https://developers.messagebird.com/api/#verifying-http-requests",
+        url_is_signed=True,
+        facts=Facts(source="https://github.com/messagebird/python-rest-api"),
+    ),
+    Provider(
+        name="plivo",
+        title="Plivo",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Tagged("x-plivo-signature-v3", "", b",", b""),
+            encoding=BASE64,
+            message=(PlivoMessage(), b".", Nonce(Header("x-plivo-signature-v3-nonce", only=_ID))),
+        ),
+        events=Shape(
+            id=Joined(
+                (AnyOf((Path("MessageUUID"), Path("CallUUID"))), AnyOf((Path("Status"), Path("Event")))), ":"
+            ),
+            type=AnyOf((Path("Status"), Path("Event"), Path("CallStatus"))),
+            format="form",
+            form=True,
+        ),
+        docs="https://www.plivo.com/docs/concepts/signature-validation/",
+        url_is_signed=True,
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/plivo/plivo-python",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
+    ),
+    Provider(
+        name="sinch_voice",
+        title="Sinch Voice and Verification",
+        # The secret is `APPLICATION_KEY:APPLICATION_SECRET`.
+        scheme=Made(sinch_voice),
+        events=Shape(
+            id=Joined((AnyOf((Path("callid"), Path("id"))), Path("event")), ":"),
+            type=Path("event"),
+            occurred_at=Occurred("timestamp"),
+        ),
+        docs="https://developers.sinch.com/docs/voice/api-reference/authentication/callback-signed-request/",
+        url_is_signed=True,
+        facts=Facts(
+            id_survives_retry=True,
+            source="https://github.com/sinch/sinch-sdk-node",
+            unconfirmed=frozenset({"id_survives_retry"}),
+        ),
     ),
     Provider(
         name="trello",

@@ -34,20 +34,36 @@ class Claim(Protocol):
     @property
     def name(self) -> str: ...
 
-    def value(self, request: Request) -> bytes:
-        """What the claim has to say."""
+    def value(self, request: Request) -> bytes | None:
+        """What the claim has to say; None if it must not be there."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class BodyClaim:
-    """The claim that holds the SHA-256 of the body, and how it is written."""
+    """The claim that holds the SHA-256 of the body, and how it is written; `empty` is False where an empty body has
+    none."""
 
     name: str
     encoding: Encoding = HEX
+    empty: bool = True
+
+    def value(self, request: Request) -> bytes | None:
+        if not request.body and not self.empty:
+            return None
+        return self.encoding.encode(hashlib.sha256(request.body).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class UrlClaim:
+    """The claim that holds the SHA-256 of the full URL, in hex."""
+
+    name: str
 
     def value(self, request: Request) -> bytes:
-        return self.encoding.encode(hashlib.sha256(request.body).digest())
+        if not request.url:
+            raise Rejected("bad_signature", "the sender signs the URL, and it is not known: set public_url")
+        return HEX.encode(hashlib.sha256(request.url.encode("utf-8", "surrogatepass")).digest())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +72,7 @@ class Jwt:
     algorithm: HS256, ES256, RS256, EdDSA ...: the only one accepted.
     token: where the token stands.
     body: the claim that binds the body, or what else of the request; None for senders that bind nothing.
+    url: the claim that binds the URL.
     issuer, audience: what `iss` and `aud` must say; None does not look.
     claims: what others must say.
     key_set: where the sender publishes its keys, for a source without one of its own.
@@ -67,6 +84,7 @@ class Jwt:
     algorithm: str
     token: Place = Header("authorization", prefix="Bearer ")
     body: Claim | None = BodyClaim("request_body_sha256")
+    url: Claim | None = None
     issuer: str | None = None
     audience: str | None = None
     claims: tuple[tuple[str, Any], ...] = ()
@@ -110,8 +128,10 @@ class Jwt:
         }
         if self.lifetime is not None:
             given["exp"] = int(now + self.lifetime)
-        if self.body is not None:
-            given[self.body.name] = self.body.value(request).decode()
+        for claim in (self.body, self.url):
+            value = claim.value(request) if claim else None
+            if claim and value is not None:
+                given[claim.name] = value.decode()
         claims = {name: value for name, value in given.items() if value is not None}
         head = compact({"alg": self.algorithm, "typ": "JWT"})
         signed = BASE64URL.encode(head) + b"." + BASE64URL.encode(compact(claims))
@@ -142,13 +162,9 @@ class Jwt:
         for name, value in self.claims:
             if claims.get(name) != value:
                 raise Rejected("bad_signature", f"the claim {name} says something else")
-        if self.body is None:
-            return
-        vouched = claims.get(self.body.name)
-        if not isinstance(vouched, str) or not hmac.compare_digest(
-            vouched.encode(), self.body.value(request)
-        ):
-            raise Rejected("bad_signature", f"the claim {self.body.name} says something else")
+        for claim in (self.body, self.url):
+            if claim is not None and not _vouches(claims.get(claim.name), claim.value(request)):
+                raise Rejected("bad_signature", f"the claim {claim.name} says something else")
 
     def _timely(self, tolerance: float | None) -> Callable[[Mapping[str, Any], float], float | None]:
         allowed = limit(self.tolerance, tolerance)
@@ -167,6 +183,12 @@ class Jwt:
             return issued
 
         return timely
+
+
+def _vouches(said: Any, wanted: bytes | None) -> bool:
+    if wanted is None:
+        return said is None
+    return isinstance(said, str) and hmac.compare_digest(said.encode("utf-8", "surrogatepass"), wanted)
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float | None:

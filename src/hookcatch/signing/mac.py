@@ -10,7 +10,7 @@ from enum import Enum
 from hmac import compare_digest
 from typing import Protocol
 
-from hookcatch.core.errors import Rejected
+from hookcatch.core.errors import MissingExtra, Rejected
 
 from . import keys
 from .encoding import Encoding
@@ -95,6 +95,37 @@ class Hash:
 
     def check_strength(self, key: bytes) -> None:
         keys.check_strength(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Keccak256:
+    """Keccak-256, as Ethereum has it and not as SHA-3 became (FIPS 202), over the message and the secret. Needs the
+    extra `keccak`."""
+
+    def matcher(self, keys: Sequence[bytes], encoding: Encoding) -> Matcher:
+        return _matcher([self._expected(key, encoding.encode) for key in keys], encoding)
+
+    def _expected(self, key: bytes, encode: Callable[[bytes], bytes]) -> Expected:
+        digest = _keccak()
+        return lambda message: encode(digest(message + key))
+
+    def sign(self, key: bytes, message: bytes) -> bytes:
+        return _keccak()(message + key)
+
+    def check_strength(self, key: bytes) -> None:
+        keys.check_strength(key)
+
+
+def _keccak() -> Callable[[bytes], bytes]:
+    try:
+        from Crypto.Hash import keccak
+    except ImportError:
+        raise MissingExtra("pycryptodome", "keccak") from None
+
+    def digest(message: bytes) -> bytes:
+        return keccak.new(data=message, digest_bits=256).digest()
+
+    return digest
 
 
 def _matcher(expected: Sequence[Expected], encoding: Encoding) -> Matcher:

@@ -83,6 +83,20 @@ class Url:
 
 
 @dataclass(frozen=True, slots=True)
+class UrlPath:
+    """The path of the URL, without its query."""
+
+    def render(self) -> Render:
+        url = Url().render()
+        return lambda request, time: _path(url(request, time))
+
+
+def _path(url: bytes) -> bytes:
+    rest = url.partition(b"://")[2].partition(b"?")[0]
+    return b"/" + rest.partition(b"/")[2]
+
+
+@dataclass(frozen=True, slots=True)
 class At:
     """What stands at a place."""
 

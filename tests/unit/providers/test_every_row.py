@@ -217,6 +217,8 @@ WEAK = {
     "google_chat": None,
     "google_pubsub": None,
     "jws": None,
+    "sinch_voice": "key:QUJD",
+    "tiktok_shop": "a:b",
 }
 
 
@@ -238,5 +240,7 @@ def test_a_tolerance_that_refuses_everything_is_refused_itself(name: str) -> Non
 
 @pytest.mark.parametrize("name", [name for name in PROVEN if provider(name).url_is_signed])
 def test_the_url_is_signed_where_the_sender_signs_it(name: str) -> None:
-    assert refused(name, signed(name).replace(url=URL + "&b=2")) == "bad_signature"
+    assert refused(name, signed(name).replace(url=URL.replace("/in", "/out"))) == "bad_signature"
+    if name != "sinch_voice":  # the path alone
+        assert refused(name, signed(name).replace(url=URL + "&b=2")) == "bad_signature"
     assert refused(name, signed(name).replace(url="")) == "bad_signature"

@@ -172,6 +172,16 @@ CASES = [
         },
     ),
     Case(
+        "cloudevents",
+        called("OPTIONS", {}, ORIGIN),
+        wishes=WITH_ORIGIN,
+        headers={
+            b"webhook-allowed-origin": b"eventemitter.example.com",
+            b"webhook-allowed-rate": b"*",
+            b"allow": b"POST",
+        },
+    ),
+    Case(
         "linkedin",
         asked({"challengeCode": "890e4665-4dfe-4ab1-b689-ed553bceeed0"}),
         json={
