@@ -17,6 +17,7 @@ from .core.retry import Backoff as Backoff
 from .core.secret import Secret as Secret
 from .core.wire import Request as Request
 from .core.wire import Response as Response
+from .doctor import diagnose as diagnose
 from .router import Router as Router
 
 __version__ = "0.1.0.dev0"

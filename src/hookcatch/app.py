@@ -25,9 +25,10 @@ from .keyring import Published
 from .observe.logs import Logs, logger
 from .providers import Provider
 from .router import F, HandlerOptions, Router
-from .source import Secrets, SourceOptions, build_endpoint, choose_provider, first_of
+from .source import Secrets, SourceOptions, all_of, build_endpoint, choose_provider
 
 if TYPE_CHECKING:
+    from .doctor import Diagnosis
     from .runtime import Runtime
 
 DEFAULT_INBOX = "sqlite:///hookcatch.db"
@@ -49,7 +50,8 @@ class Source:
     provider: Provider
     endpoint: Endpoint
     _hooks: Hookcatch = field(repr=False)
-    _secret: Secret | None = field(repr=False)
+    _secrets: tuple[Secret, ...] = field(repr=False)
+    _tolerance: float | None
 
     def on(self, types: str | Iterable[str], **options: Unpack[HandlerOptions]) -> Callable[[F], F]:
         """As `Hookcatch.on`, for events of this source only."""
@@ -82,7 +84,27 @@ class Source:
         """
         blank = Request("POST", url or self.endpoint.url, ())
         written = self.provider.events.write(blank, id=id, type=type, data=data)
-        return self.provider.sign(written, secret=key or self._secret, now=self._hooks.clock())
+        return self.provider.sign(
+            written, secret=key or (self._secrets or (None,))[0], now=self._hooks.clock()
+        )
+
+    def diagnose(self, request: Request) -> Diagnosis:
+        """Why a request is refused, and what to do about it. Nothing is kept, and nothing accepted."""
+        from .doctor import diagnose
+
+        others = {
+            name: (source.provider, list(source._secrets))
+            for name, source in self._hooks.sources.items()
+            if name != self.name and source._secrets
+        }
+        return diagnose(
+            request,
+            self.provider,
+            list(self._secrets) or ["unsigned"],
+            now=self._hooks.clock(),
+            others=others,
+            tolerance=self._tolerance,
+        )
 
 
 class Hookcatch(Router):
@@ -159,7 +181,7 @@ class Hookcatch(Router):
         self._check_window(name, known, options.get("tolerance", 0.0))
         if endpoint.path in self._paths:
             raise ConfigurationError(f"source {name!r}: {endpoint.path} is the path of another source")
-        source = Source(name, known, endpoint, self, first_of(secret))
+        source = Source(name, known, endpoint, self, all_of(secret), options.get("tolerance"))
         self._sources[name] = source
         self._paths[endpoint.path] = endpoint
         return source

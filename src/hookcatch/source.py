@@ -101,9 +101,9 @@ def choose_provider(name: str, given: str | Provider | None, *, unsigned: bool) 
     return known
 
 
-def first_of(secrets: Secrets | None) -> Secret | None:
-    """The secret that signs, of those that verify."""
-    return None if secrets is None else secrets_of(secrets)[0]
+def all_of(secrets: Secrets | None) -> tuple[Secret, ...]:
+    """The secrets of a source; that which signs comes first."""
+    return () if secrets is None else tuple(secrets_of(secrets))
 
 
 def _check_options(name: str, options: SourceOptions) -> None:

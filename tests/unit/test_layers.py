@@ -21,6 +21,7 @@ ARROWS = {
     "core": set(),
     "signing": {"core"},
     "providers": {"core", "signing"},
+    "doctor": {"core", "signing", "providers"},
     "inbox": {"core"},
     "observe": {"core"},
     "concurrency": {"core"},
@@ -32,14 +33,14 @@ ARROWS = {
     "router": {"core"},
     "source": {"core", "signing", "providers"},
     "app": {"core", "providers", "inbox", "keyring", "observe", "router", "source"},
-    "hookcatch": {"core", "router", "app"},
+    "hookcatch": {"core", "doctor", "router", "app"},
 }
 """Who may import whom. What is not named here stands at the top and may import everything."""
 
-LATE = {("app", "runtime"), ("app", "asgi"), ("app", "wsgi")}
+LATE = {("app", "doctor"), ("app", "runtime"), ("app", "asgi"), ("app", "wsgi")}
 """Inside functions only: a Hookcatch is an ASGI and a WSGI app, and importing it loads neither half."""
 
-PURE = ("core", "signing", "providers")
+PURE = ("core", "signing", "providers", "doctor")
 WORLD = frozenset(
     {
         "asyncio", "io", "logging", "multiprocessing", "os", "pathlib", "random", "selectors", "shutil", "signal",
