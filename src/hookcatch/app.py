@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack
+from urllib.parse import quote
 
 from .core import routing
-from .core.endpoint import App, Endpoint
+from .core.endpoint import SEGMENT, App, Endpoint
 from .core.errors import ConfigurationError
-from .core.handler import Handler
+from .core.handler import Handler, is_async
 from .core.keyring import Keys
 from .core.model import Delivery
 from .core.ports import LEASE, Clock, Inbox, Observer, Retention
@@ -25,7 +27,15 @@ from .keyring import Published
 from .observe.logs import Logs, logger
 from .providers import Provider
 from .router import F, HandlerOptions, Router
-from .source import Secrets, SourceOptions, all_of, build_endpoint, choose_provider
+from .source import (
+    Given,
+    SourceOptions,
+    build_endpoint,
+    choose_provider,
+    contradictions,
+    look_up,
+    secrets_for,
+)
 
 if TYPE_CHECKING:
     from .doctor import Diagnosis
@@ -44,22 +54,52 @@ def _asgi() -> Callable[..., Awaitable[None]]:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A provider with this app's secrets, served at a path. Made by `Hookcatch.source`."""
+    """A provider with this app's secrets, served at a path. Made by `Hookcatch.source`.
+
+    Where it has several tenants, `tenant` says whose secrets are meant.
+    """
 
     name: str
     provider: Provider
     endpoint: Endpoint
     _hooks: Hookcatch = field(repr=False)
-    _secrets: tuple[Secret, ...] = field(repr=False)
+    _given: Given | None = field(repr=False)
+    _base: str
     _tolerance: float | None
 
     def on(self, types: str | Iterable[str], **options: Unpack[HandlerOptions]) -> Callable[[F], F]:
         """As `Hookcatch.on`, for events of this source only."""
         return self._hooks.on(types, source=self.name, **options)
 
-    def verify(self, request: Request) -> Delivery:
-        """Only verify: no inbox, no handlers. Raises Rejected and nothing else."""
-        return self.endpoint.verifier.verify(request, self._hooks.clock())
+    def verify(self, request: Request, *, tenant: str = "") -> Delivery:
+        """Only verify: no inbox, no handlers. Raises Rejected, and ConfigurationError for secrets that cannot be
+        had here."""
+        tenants, now = self.endpoint.tenants, self._hooks.clock()
+        if tenants is None:
+            return self.endpoint.verifier.verify(request, now)
+        known = tenants.get(tenant, now) or tenants.put(tenant, look_up(self.name, tenants, tenant), now)
+        return known.verifier.verify(request, now)
+
+    def secrets(self, tenant: str = "") -> tuple[Secret, ...]:
+        """The secrets that verify, that which signs first. Raises ConfigurationError for an unknown tenant."""
+        return secrets_for(self._given, self.endpoint, tenant)
+
+    def path(self, tenant: str = "") -> str:
+        """Where it is called, below the mount. Raises ConfigurationError for a tenant's name that cannot be one."""
+        tenants = self.endpoint.tenants
+        if tenants is None:
+            return self.endpoint.path
+        return self.endpoint.path.replace(SEGMENT, quote(tenants.segment(tenant), safe=""))
+
+    def url(self, tenant: str = "") -> str:
+        """The URL to give to the sender. Raises ConfigurationError where no `public_url` is configured."""
+        if not self._base:
+            raise ConfigurationError(
+                f'source {self.name!r}: say public_url="https://..." here or in Hookcatch(...), to have its URL'
+            )
+        tenants = self.endpoint.tenants
+        segment = tenants.segment(tenant) if tenants else ""
+        return self._base.replace(SEGMENT, quote(segment, safe=""))
 
     def sign(
         self,
@@ -69,6 +109,7 @@ class Source:
         id: str,
         url: str = "",
         key: str | bytes | None = None,
+        tenant: str = "",
     ) -> Request:
         """The request with which the sender would tell of an event now: to test and to try out.
 
@@ -78,29 +119,30 @@ class Source:
             id: its id, where the sender has a place for one.
             url: the URL to call, if it is signed; default the source's own.
             key: the private key, where the source knows a public one only; default the source's (first) secret.
+            tenant: whose secret signs, where there are several.
 
         Raises:
             ConfigurationError: it cannot be signed, or not with this key.
         """
-        blank = Request("POST", url or self.endpoint.url, ())
+        blank = Request("POST", url or (self.url(tenant) if self.endpoint.url else ""), ())
         written = self.provider.events.write(blank, id=id, type=type, data=data)
-        return self.provider.sign(
-            written, secret=key or (self._secrets or (None,))[0], now=self._hooks.clock()
-        )
+        secret = key or (self.secrets(tenant) or (None,))[0]
+        return self.provider.sign(written, secret=secret, now=self._hooks.clock())
 
-    def diagnose(self, request: Request) -> Diagnosis:
-        """Why a request is refused, and what to do about it. Nothing is kept, and nothing accepted."""
+    def diagnose(self, request: Request, *, tenant: str = "") -> Diagnosis:
+        """Why a request is refused, and what to do about it. Nothing is kept, and nothing accepted. Raises
+        ConfigurationError for secrets that cannot be had here."""
         from .doctor import diagnose
 
         others = {
-            name: (source.provider, list(source._secrets))
+            name: (source.provider, list(source.secrets()))
             for name, source in self._hooks.sources.items()
-            if name != self.name and source._secrets
+            if name != self.name and source.endpoint.tenants is None and source.secrets()
         }
         return diagnose(
             request,
             self.provider,
-            list(self._secrets) or ["unsigned"],
+            list(self.secrets(tenant)) or ["unsigned"],
             now=self._hooks.clock(),
             others=others,
             tolerance=self._tolerance,
@@ -148,6 +190,7 @@ class Hookcatch(Router):
         self._observer = observer or Logs()
         self._sources: dict[str, Source] = {}
         self._paths: dict[str, Endpoint] = {}
+        self._patterns: list[tuple[re.Pattern[str], Endpoint]] = []
         self._published = keys if isinstance(keys, Published) else Published(clock)
         self._keys = keys or self._published
         self._built: App | None = None
@@ -158,7 +201,7 @@ class Hookcatch(Router):
         self,
         name: str,
         provider: str | Provider | None = None,
-        secret: Secrets | None = None,
+        secret: Given | None = None,
         **options: Unpack[SourceOptions],
     ) -> Source:
         """Serve a provider at a path.
@@ -167,7 +210,8 @@ class Hookcatch(Router):
             name: names the source, its path, and a part of every event key. Keep it.
             provider: a name from the catalogue, or a Provider of your own; default the name of the source.
             secret: the secret, or while one is being rotated a list of them; for public-key providers the
-                public key. Decoded and checked now.
+                public key. Decoded and checked now. With several tenants a dict of theirs, by name, or a function,
+                plain or async, that answers a tenant's, or None.
             **options: see SourceOptions.
 
         Raises:
@@ -176,14 +220,30 @@ class Hookcatch(Router):
         self._check_open()
         if name in self._sources:
             raise ConfigurationError(f"there is a source {name!r} already; two accounts are two sources")
-        known = choose_provider(name, provider, unsigned=options.get("unsigned", False))
-        endpoint = build_endpoint(name, known, secret, options, self._public_url, self._keys)
+        known = choose_provider(
+            name, provider, unsigned=options.get("unsigned", False), by_url="url_key" in options
+        )
+        endpoint = build_endpoint(
+            name,
+            known,
+            secret,
+            options,
+            self._public_url,
+            self._keys,
+            lambda *who: self.inbox().learned(*who),
+        )
         self._check_window(name, known, options.get("tolerance", 0.0))
-        if endpoint.path in self._paths:
+        if any(endpoint.path == other.endpoint.path for other in self._sources.values()):
             raise ConfigurationError(f"source {name!r}: {endpoint.path} is the path of another source")
-        source = Source(name, known, endpoint, self, all_of(secret), options.get("tolerance"))
+        base = options.get("public_url") or (self._public_url and self._public_url + endpoint.path)
+        source = Source(name, known, endpoint, self, secret, base, options.get("tolerance"))
         self._sources[name] = source
-        self._paths[endpoint.path] = endpoint
+        if endpoint.tenants is None:
+            self._paths[endpoint.path] = endpoint
+        else:
+            before, _, after = endpoint.path.partition(SEGMENT)
+            pattern = re.compile(f"{re.escape(before)}([^/]+){re.escape(after)}/?")
+            self._patterns.append((pattern, endpoint))
         return source
 
     @property
@@ -193,7 +253,13 @@ class Hookcatch(Router):
 
     def match(self, path: str) -> Endpoint | None:
         """The endpoint that is served at a path below the mount, with or without a slash at its end."""
-        return self._paths.get(path) or self._paths.get(path.rstrip("/") or "/")
+        found = self._paths.get(path) or self._paths.get(path.rstrip("/") or "/")
+        if found is None:
+            for pattern, endpoint in self._patterns:
+                called = pattern.fullmatch(path)
+                if called:
+                    return endpoint.at(called[1])
+        return found
 
     def build(self, *, blocking: bool = False) -> App:
         """Check everything and freeze it; done at the first use, `blocking` where no event loop runs the
@@ -262,8 +328,10 @@ class Hookcatch(Router):
 
         app = self.build()
         for source in self._sources.values():
-            if not source.provider.signed:
+            if not source.provider.signed and source.endpoint.tenants is None:
                 logger.warning("source %s is unsigned: anybody can send events to it", source.name)
+            for said in contradictions(source.provider, source.endpoint.policy):
+                logger.warning("source %s: %s", source.name, said)
         inbox = self.inbox()
         if not inbox.durable:
             logger.warning(
@@ -306,6 +374,11 @@ class Hookcatch(Router):
 
 def _refuse_async_before_ack(app: App) -> None:
     for endpoint in app.endpoints.values():
+        if endpoint.tenants is not None and is_async(endpoint.tenants.resolve):
+            raise ConfigurationError(
+                f"source {endpoint.name!r}: an async function looks up its secrets, and WSGI has no event loop: "
+                "make it a plain one, or serve with ASGI"
+            )
         for handler in app.routes.of_source(endpoint.name):
             if handler.is_async and (handler.reply or endpoint.policy.ack == "handled"):
                 raise ConfigurationError(

@@ -28,6 +28,9 @@ from .core.ports import LEASE, Clock, Inbox, Observer, Ports, Retention
 from .keyring import Published
 from .worker import Heart, Worker
 
+LOOKUPS = 4
+"""Threads beside those of the handlers, so that a tenant's secrets are looked up while all handlers are busy."""
+
 logger: logging.Logger = logging.getLogger("hookcatch")
 
 
@@ -148,7 +151,7 @@ class Runtime:
 
     def worker(self, loop: asyncio.AbstractEventLoop) -> Worker:
         """A worker in this loop, not yet running."""
-        colour = self._colour = Asyncio(loop, self.settings.concurrency)
+        colour = self._colour = Asyncio(loop, self.settings.concurrency + LOOKUPS)
         self.patience: Patience = Patience(loop)
         worker = Worker(
             app=self.app,

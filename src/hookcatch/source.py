@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal, TypedDict, cast, get_args, get_origin, get_type_hints
 
-from .core.endpoint import Ack, Endpoint, Policy
+from .core.endpoint import SEGMENT, Ack, Endpoint, Identity, Policy, Tenants
 from .core.errors import ConfigurationError
+from .core.handler import is_async
 from .core.keyring import OFFLINE, Keys
 from .core.rows import is_credential
 from .core.secret import Secret
-from .providers import Provider
+from .providers import Facts, Provider
 from .providers import provider as row
 from .providers.handshakes import Wishes
 from .signing.keys import secrets_of
+from .tenants import Lookup, NoSecret, PathTenants, Secrets, by_secret, check_name, url_signer
 
-Secrets = str | bytes | Secret | Sequence[str | bytes | Secret]
+Given = Secrets | Mapping[str, Secrets] | Lookup
+"""What a source is told of its secrets: those of one tenant, those of each by name, or what looks them up."""
+
+Bind = Callable[[Any], Identity]
+
+Learned = Callable[[str, str], Secret | None]
+"""The secret that a sender brought, by source and tenant."""
 
 
 class SourceOptions(TypedDict, total=False):
     """How a source verifies and answers. The keys not described here are those of `Policy`.
 
     Keys:
-        path: where it is served below the mount; default `/` and the source's name.
+        path: where it is served below the mount; default `/` and the source's name. A segment `{tenant}` in it names
+            whose secrets verify; `secret` then is a function that looks them up, or a dict that has them.
+        url_key: signs the segment, with a key of yours (or a rotation list), so that nobody finds a URL that you did
+            not hand out: for senders that cannot sign, and those that bring their secret themselves.
+            `Source.url(tenant)` makes the URLs. Default path: `/`, the source's name, `/{tenant}`.
         public_url: the URL that was registered with the sender, for schemes that sign it; default the
             app's `public_url` and the path. Nothing is ever taken from forwarded headers.
         tolerance: seconds that a signed timestamp may lie in the past or future; default the provider's.
@@ -33,6 +45,7 @@ class SourceOptions(TypedDict, total=False):
     """
 
     path: str
+    url_key: Secrets
     public_url: str
     tolerance: float
     accept_loss: bool
@@ -55,14 +68,15 @@ class SourceOptions(TypedDict, total=False):
 def build_endpoint(
     name: str,
     known: Provider,
-    secret: Secrets | None,
+    secret: Given | None,
     options: SourceOptions,
     base_url: str,
     published: Keys = OFFLINE,
+    learned: Learned = lambda source, tenant: None,
 ) -> Endpoint:
     """A source's endpoint, checked. Raises ConfigurationError with what to change."""
     _check_options(name, options)
-    path = "/" + options.get("path", name).strip("/")
+    path = _path(name, options)
     url = options.get("public_url") or (base_url and base_url + path)
     if known.url_is_signed and not url:
         raise ConfigurationError(
@@ -74,36 +88,179 @@ def build_endpoint(
             f"source {name!r}: {known.title} never retries, so an event whose handler fails before the ack is lost: "
             'leave ack="stored", or say accept_loss=True'
         )
+    if callable(secret) and SEGMENT not in path:
+        raise ConfigurationError(
+            f'source {name!r}: a function looks up the secrets of a tenant: say which, with path="/.../{SEGMENT}"'
+        )
+    bind = _binder(known, options, published)
     try:
-        known.check_secrets(secret)
-        verifier = known.bind(secret, options.get("tolerance"), published)
-        greeter = known.greeter(secret, _wishes(options))
+        tenants: PathTenants | None = None
+        owners: tuple[str, ...] = ()
+        if SEGMENT in path:
+            tenants = _tenants(name, known, secret, options, bind, learned)
+            identity = Identity(NoSecret(), known.greeter(None, _wishes(options, learn=tenants.learns)))
+        elif isinstance(secret, Mapping):
+            listed, owners = by_secret(secret)
+            identity = bind(listed)
+        else:
+            identity = bind(secret)
     except ConfigurationError as why:
         raise ConfigurationError(f"source {name!r}: {why}") from None
     return Endpoint(
         name=name,
         path=path,
         provider=known.name,
-        verifier=verifier,
+        verifier=identity.verifier,
         policy=_policy(known, options),
         data_path=known.events.data,
         url=url if known.url_is_signed else "",
         methods=known.methods,
-        greeter=greeter,
+        greeter=identity.greeter,
+        owners=owners,
+        tenants=tenants,
     )
 
 
-def choose_provider(name: str, given: str | Provider | None, *, unsigned: bool) -> Provider:
-    """The row for a source. Raises ConfigurationError for one that verifies nothing, unless that is asked for."""
+def _path(name: str, options: SourceOptions) -> str:
+    path = "/" + options.get("path", f"{name}/{SEGMENT}" if "url_key" in options else name).strip("/")
+    if path.count(SEGMENT) != path.count("{") or path.count("{") > 1 or path.count("{") != path.count("}"):
+        raise ConfigurationError(
+            f"source {name!r}: {path!r} may have one {SEGMENT} in it, and no other braces"
+        )
+    if SEGMENT in path and SEGMENT not in path.split("/"):
+        raise ConfigurationError(
+            f"source {name!r}: {SEGMENT} is a whole segment of a path: /.../{SEGMENT}/..."
+        )
+    if "url_key" in options and SEGMENT not in path:
+        raise ConfigurationError(
+            f"source {name!r}: url_key signs the segment {SEGMENT} of a path, which {path!r} lacks"
+        )
+    if SEGMENT in path and SEGMENT not in options.get("public_url", SEGMENT):
+        raise ConfigurationError(f"source {name!r}: public_url has to have the {SEGMENT} of the path in it")
+    return path
+
+
+def _binder(known: Provider, options: SourceOptions, published: Keys) -> Bind:
+    """What makes the identity of a tenant from its secrets; None where its sender has yet to bring one."""
+
+    learn = known.teaches and "url_key" in options
+    wishes = _wishes(options, learn=learn)
+
+    def bind(secret: Any) -> Identity:
+        if secret is None and learn:
+            return Identity(NoSecret(), known.greeter(None, wishes))
+        known.check_secrets(secret)
+        return Identity(
+            known.bind(secret, options.get("tolerance"), published), known.greeter(secret, wishes)
+        )
+
+    return bind
+
+
+def _tenants(
+    name: str, known: Provider, secret: Given | None, options: SourceOptions, bind: Bind, learned: Learned
+) -> PathTenants:
+    """The tenants of a path with a segment for them."""
+    signer = url_signer(options["url_key"], name) if "url_key" in options else None
+    if callable(secret):
+        return PathTenants(_asked(secret), bind, signer)
+    if isinstance(secret, Mapping):
+        every = {check_name(tenant): one for tenant, one in secret.items()}
+        for one in every.values():
+            bind(one)
+        return PathTenants(lambda *, tenant: every.get(tenant), bind, signer)
+    if signer is None:
+        raise ConfigurationError(
+            "a path alone says nothing of who sends: give the secrets of each tenant, as a function or a dict, "
+            "or sign the path with url_key=..."
+        )
+    if secret is None and known.signed:
+        if not known.teaches:
+            raise ConfigurationError(f"{known.title} does not bring its secret itself: say secret=...")
+        return PathTenants(lambda *, tenant: learned(name, tenant), bind, signer, learns=True)
+    shared = () if secret is None else secret
+    bind(shared)
+    return PathTenants(lambda *, tenant: shared, bind, signer)
+
+
+def _asked(lookup: Lookup) -> Callable[..., Any]:
+    """The user's function, as the flow calls it, in its own colour."""
+    if is_async(lookup):
+
+        async def resolve_async(*, tenant: str) -> Any:
+            return await cast("Awaitable[Any]", lookup(tenant))
+
+        return resolve_async
+
+    def resolve(*, tenant: str) -> Any:
+        return lookup(tenant)
+
+    return resolve
+
+
+def contradictions(known: Provider, policy: Policy) -> Iterator[str]:
+    """Where a policy goes against what is known of the sender: each with the fact."""
+    facts = known.facts
+    if facts.ack_deadline and policy.ack_deadline > facts.ack_deadline:
+        yield (
+            f"ack_deadline={policy.ack_deadline:g} is later than {known.title} waits: it gives up after "
+            f"{facts.ack_deadline:g} s ({facts.source})"
+        )
+    if facts.max_body and policy.max_body < facts.max_body:
+        yield (
+            f"max_body={policy.max_body} refuses what {known.title} sends: up to {facts.max_body} bytes "
+            f"({facts.source})"
+        )
+    if policy.success != facts.success_status and facts.success_status != _ANY_SUCCESS:
+        yield (
+            f"success={policy.success} is not what {known.title} takes for one: it wants {facts.success_status} "
+            f"({facts.source})"
+        )
+    if policy.ack == "handled" and facts.id_survives_retry is False:
+        yield (
+            f'ack="handled" leaves failures to the retries of {known.title}, which have another id each: what was '
+            f"half done is not known again ({facts.source})"
+        )
+
+
+_ANY_SUCCESS = Facts().success_status
+
+
+def choose_provider(
+    name: str, given: str | Provider | None, *, unsigned: bool, by_url: bool = False
+) -> Provider:
+    """The row for a source. Raises ConfigurationError for one that verifies nothing, unless that is asked for, or the
+    URL proves who sends."""
     known = given if isinstance(given, Provider) else row("unsigned" if unsigned else given or name)
-    if not known.signed and not unsigned:
+    if not known.signed and not (unsigned or by_url):
         raise ConfigurationError(f"source {name!r} would take events from anybody: say so with unsigned=True")
     return known
 
 
-def all_of(secrets: Secrets | None) -> tuple[Secret, ...]:
-    """The secrets of a source; that which signs comes first."""
-    return () if secrets is None else tuple(secrets_of(secrets))
+def secrets_for(given: Given | None, endpoint: Endpoint, tenant: str) -> tuple[Secret, ...]:
+    """The secrets of one tenant, that which signs first; of `""` all there are at the path. Raises ConfigurationError
+    if there are none, or if they are looked up by an async function."""
+    found: Any = given
+    if endpoint.tenants is not None:
+        found = look_up(endpoint.name, endpoint.tenants, tenant)
+    elif isinstance(given, Mapping):
+        found = given.get(tenant) if tenant else by_secret(given)[0]
+    elif tenant:
+        raise ConfigurationError(f"source {endpoint.name!r} has no tenants")
+    if found is None and (tenant or endpoint.tenants is not None):
+        raise ConfigurationError(f"source {endpoint.name!r} has no secrets of a tenant {tenant!r}")
+    return secrets_of(found) if found else ()
+
+
+def look_up(source: str, tenants: Tenants, tenant: str) -> Any:
+    """What the flow would find, found here. Raises ConfigurationError if that would have to be awaited."""
+    found = tenants.resolve(tenant=tenant)
+    if isinstance(found, Coroutine):
+        found.close()
+        raise ConfigurationError(
+            f"source {source!r}: an async function looks up its secrets, which cannot be awaited here"
+        )
+    return found
 
 
 def _check_options(name: str, options: SourceOptions) -> None:
@@ -120,13 +277,14 @@ def _check_options(name: str, options: SourceOptions) -> None:
             )
 
 
-def _wishes(options: SourceOptions) -> Wishes:
+def _wishes(options: SourceOptions, *, learn: bool = False) -> Wishes:
     token = options.get("verify_token")
     return Wishes(
         verify_token=None if token is None else secrets_of(token)[0],
         topics=frozenset(options.get("topics", ())),
         origins=frozenset(options.get("origins", ())),
         confirm=options.get("confirm", False),
+        learn=learn,
     )
 
 

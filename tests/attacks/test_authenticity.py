@@ -19,6 +19,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 import hookcatch.providers
+from hookcatch import Hookcatch
 from hookcatch.core.errors import REASONS, ConfigurationError, Rejected
 from hookcatch.core.wire import Request
 from hookcatch.providers import names, provider
@@ -26,6 +27,7 @@ from hookcatch.signing.jwt import BodyClaim, Jwt
 from hookcatch.signing.places import MAX_CANDIDATES
 from hookcatch.signing.schemes import Unsigned
 from support.senders import NOW, URL, ecdsa, event, secret, signed, whsec, whsk
+from support.world import Clock
 
 SOURCE = Path(hookcatch.providers.__file__).parents[1]
 PROVEN = [name for name in names() if name != "unsigned"]
@@ -285,6 +287,29 @@ def test_a21_a_batch_signed_by_two_keys_is_nobodys() -> None:
     mixed = Request("POST", URL, [], json.dumps({"notificationItems": items}).encode())
     with pytest.raises(Rejected, match="bad_signature"):
         row.verify(mixed, secret=[secret("adyen", 0), secret("adyen", 1)], now=NOW)
+
+
+def test_a17_a_secret_that_was_withdrawn_is_refused_a_minute_later() -> None:
+    clock, known = Clock(), {"acme": whsec(0)}
+    hooks = Hookcatch("memory:", worker=False, clock=clock)
+    shop = hooks.source("shop", "standard_webhooks", known.get, path="/{tenant}")
+    old = shop.sign("a", {}, id="1", tenant="acme")
+    assert shop.verify(old, tenant="acme")
+    known["acme"] = whsec(1)
+    clock.now += 61
+    with pytest.raises(Rejected, match="bad_signature"):
+        shop.verify(old, tenant="acme")
+    del known["acme"]
+    clock.now += 61
+    with pytest.raises(Rejected, match="unknown_tenant"):
+        shop.verify(old, tenant="acme")
+
+
+def test_a21_the_tenant_is_never_the_bodys_or_a_headers_word() -> None:
+    hooks = Hookcatch("memory:", worker=False)
+    shop = hooks.source("shop", "standard_webhooks", {"acme": whsec(0), "globex": whsec(1)})
+    said = shop.sign("a", {"tenant": "globex"}, id="1", tenant="acme").with_header("x-tenant", "globex")
+    assert shop.endpoint.owner(shop.verify(said)) == "acme"
 
 
 # --- replay

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,9 @@ def port(folder: Path) -> Iterator[int]:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+NAMES_OF_KEYS = ("acme_secret", "new_secret", "old_secret", "url_key")
 
 
 def _wait_for(condition: Callable[[], bool], what: str) -> None:
@@ -113,6 +117,17 @@ def test_the_sources_with_handshakes_are_configured_as_shown() -> None:
         "websub": True,
         "orders": True,
     }
+
+
+def test_the_sources_with_tenants_are_configured_as_shown() -> None:
+    hooks = Hookcatch("memory:?keep=10", worker=False, public_url="https://hooks.example.com")
+    keys = {name: letter * 32 for name, letter in zip(NAMES_OF_KEYS, "abcd", strict=True)}
+    known: dict[str, Any] = {"hooks": hooks, "look_up": {"acme": "e" * 32}.get, **keys}
+    exec(PYTHON[4], known)
+    assert [source.endpoint.path for source in hooks.sources.values()] == [
+        "/shop", "/stripe/{tenant}", "/legacy/{tenant}", "/asana/{tenant}",
+    ]  # fmt: skip
+    assert known["legacy"].url("acme").startswith("https://hooks.example.com/legacy/acme.")
 
 
 def test_the_commands_for_looking_up_senders_find_them(folder: Path) -> None:

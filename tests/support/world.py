@@ -16,7 +16,7 @@ from typing import Any, Literal
 from hookcatch.concurrency import Asyncio
 from hookcatch.core import routing
 from hookcatch.core.bridge import Blocking, step
-from hookcatch.core.endpoint import App, Endpoint, Policy
+from hookcatch.core.endpoint import App, Endpoint, Policy, Tenants
 from hookcatch.core.errors import HookcatchError, KeysUnavailable, LeaseLost, Rejected
 from hookcatch.core.flow import process, receive
 from hookcatch.core.greeting import Greeter
@@ -150,6 +150,7 @@ class World:
         id_is_signed: bool = True,
         published: Keys | None = None,
         greeter: Greeter | None = None,
+        tenants: Tenants | None = None,
         **policy: Any,
     ) -> None:
         self._endpoints[name] = Endpoint(
@@ -160,6 +161,7 @@ class World:
             Policy(**policy),
             data_path="data",
             greeter=greeter,
+            tenants=tenants,
         )
         self._app = None
 
@@ -238,8 +240,10 @@ class World:
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return step(coroutine) if self._loop is None else self._loop.run_until_complete(coroutine)
 
-    def receiving(self, request: Request, source: str = "shop") -> Coroutine[Any, Any, Response]:
-        return receive(request, self.app.endpoints[source], self.app, self.ports)
+    def receiving(
+        self, request: Request, source: str = "shop", endpoint: Endpoint | None = None
+    ) -> Coroutine[Any, Any, Response]:
+        return receive(request, endpoint or self.app.endpoints[source], self.app, self.ports)
 
     def deliver(
         self, id: str = "1", type: str = "order.created", source: str = "shop", **said: Any
@@ -261,6 +265,9 @@ class World:
         self.work(lose=True)
 
     # what came of it
+
+    def events(self) -> list[StoredEvent]:
+        return list(self.inbox.find(Query()))
 
     def event(self, id: str = "1", source: str = "shop") -> StoredEvent:
         (found,) = self.inbox.find(Query(id=id, source=source))

@@ -31,7 +31,8 @@ ARROWS = {
     "asgi": {"core", "concurrency", "runtime"},
     "wsgi": {"core", "runtime"},
     "router": {"core"},
-    "source": {"core", "signing", "providers"},
+    "tenants": {"core", "signing"},
+    "source": {"core", "signing", "providers", "tenants"},
     "app": {"core", "providers", "inbox", "keyring", "observe", "router", "source"},
     "hookcatch": {"core", "doctor", "router", "app"},
 }

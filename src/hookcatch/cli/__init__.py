@@ -9,7 +9,7 @@ import click
 
 from hookcatch.core.errors import HookcatchError
 
-from . import events, providers, run, send, worker
+from . import events, providers, run, send, tenants, worker
 
 
 class Commands(click.Group):
@@ -50,5 +50,5 @@ def _place(why: HookcatchError) -> str:
 
 _OURS = Path(__file__).parents[1]
 
-for _command in (run.run, worker.worker, send.send, events.events, providers.providers):
+for _command in (run.run, worker.worker, send.send, events.events, providers.providers, tenants.tenants):
     main.add_command(_command)

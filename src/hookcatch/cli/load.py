@@ -17,7 +17,7 @@ import click
 from hookcatch.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from hookcatch.app import Hookcatch
+    from hookcatch.app import Hookcatch, Source
     from hookcatch.core.ports import Inbox
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -76,6 +76,15 @@ def load(name: str) -> Hookcatch:
     if not isinstance(hooks, Hookcatch):
         raise ConfigurationError(f"{name} is {type(hooks).__name__}, not a Hookcatch")
     return hooks
+
+
+def source_of(hooks: Hookcatch, name: str) -> Source:
+    """A source of an app. Raises ConfigurationError if it has none of that name."""
+    found = hooks.sources.get(name)
+    if found is None:
+        known = ", ".join(sorted(hooks.sources)) or "none at all"
+        raise ConfigurationError(f"there is no source {name!r}, only {known}")
+    return found
 
 
 @contextmanager

@@ -14,11 +14,10 @@ from urllib.parse import SplitResult, urlsplit
 
 import click
 
-from hookcatch.core.errors import ConfigurationError
 from hookcatch.core.wire import Request, Response
 from hookcatch.observe.logs import escape
 
-from .load import AppCommand, app_argument
+from .load import AppCommand, app_argument, source_of
 
 if TYPE_CHECKING:
     from hookcatch.app import Hookcatch, Source
@@ -33,6 +32,7 @@ class Sending:
 
     id: str | None
     key: str | None
+    tenant: str
     url: SplitResult
     count: int
     dry_run: bool
@@ -55,6 +55,7 @@ class Sending:
 @click.option(
     "--key", help="The private key to sign with, or its file, where SOURCE knows the public one only."
 )
+@click.option("--tenant", default="", help="Whose secret signs, where SOURCE has several tenants.")
 @click.option("--dry-run", is_flag=True, help="Print the request and send nothing.")
 def send(hooks: Hookcatch, source: str, type: str, data: str, **how: Any) -> None:
     """Send an event to APP as the sender of SOURCE would, signed with the source's own secret.
@@ -69,7 +70,7 @@ def send(hooks: Hookcatch, source: str, type: str, data: str, **how: Any) -> Non
     hookcatch send app:hooks shop order.created @order.json --dry-run
     """
     sending = Sending(**{**how, "url": _target(how["url"])})
-    chosen = _source(hooks, source)
+    chosen = source_of(hooks, source)
     content = _json(data)
     answers = [_one(chosen, type, content, sending) for _ in range(sending.count)]
     if not all(answers):
@@ -78,10 +79,11 @@ def send(hooks: Hookcatch, source: str, type: str, data: str, **how: Any) -> Non
 
 def _one(source: Source, type: str, content: Any, sending: Sending) -> bool:
     """Make one request, send it, tell of the answer; whether it was a 2xx."""
-    path = sending.url.path.rstrip("/") + source.endpoint.path
+    path = sending.url.path.rstrip("/") + source.path(sending.tenant)
     id_ = sending.id or f"evt_{secrets.token_hex(8)}"
-    url = source.endpoint.url or f"{sending.url.scheme}://{sending.url.netloc}{path}"
-    request = source.sign(type, content, id=id_, url=url, key=_key(sending.key))
+    called = f"{sending.url.scheme}://{sending.url.netloc}{path}"
+    url = source.url(sending.tenant) if source.endpoint.url else called
+    request = source.sign(type, content, id=id_, url=url, key=_key(sending.key), tenant=sending.tenant)
     if sending.dry_run:
         _print(request, path)
         return True
@@ -113,14 +115,6 @@ def post(url: SplitResult, path: str, request: Request) -> Response:
         raise click.ClickException(f"this cannot be sent over HTTP: {why}") from None
     finally:
         connection.close()
-
-
-def _source(hooks: Hookcatch, name: str) -> Source:
-    found = hooks.sources.get(name)
-    if found is None:
-        known = ", ".join(sorted(hooks.sources)) or "none at all"
-        raise ConfigurationError(f"there is no source {name!r}, only {known}")
-    return found
 
 
 def _json(data: str) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple, Protocol
+from urllib.parse import quote
 
 from .greeting import Greeter
 from .model import Delivery
@@ -14,6 +15,9 @@ from .wire import Request
 Ack = Literal["stored", "handled", "deadline"]
 
 POST = frozenset({"POST"})
+
+SEGMENT = "{tenant}"
+"""Stands in a path for the segment that names the tenant."""
 
 
 class Verifier(Protocol):
@@ -25,6 +29,45 @@ class Verifier(Protocol):
 
     def precheck(self, request: Request) -> None:
         """What can be said before the body is there: the request's body is empty."""
+        ...
+
+
+class Identity(NamedTuple):
+    """What knows one tenant's requests: its secrets, bound."""
+
+    verifier: Verifier
+    greeter: Greeter | None
+
+
+class Tenants(Protocol):
+    """The tenants of one path, told apart by a segment of it. Never blocks: `resolve` is for the flow to call.
+
+    `resolve(tenant=...)`, plain or async, looks up a tenant's secrets; None for a tenant that there is not. It may
+    raise anything. `learns` says that the sender itself brings the secret, in a handshake.
+    """
+
+    resolve: Callable[..., Any]
+    learns: bool
+
+    def named(self, segment: str) -> str:
+        """The tenant that a segment of the path names. Raises Rejected for one that we did not hand out."""
+        ...
+
+    def segment(self, tenant: str) -> str:
+        """The segment that names a tenant. Raises ConfigurationError for a name that none can have."""
+        ...
+
+    def get(self, tenant: str, now: float) -> Identity | None:
+        """What is known of a tenant; None if it has to be looked up. Raises Rejected for one that there is not."""
+        ...
+
+    def put(self, tenant: str, secrets: Any, now: float) -> Identity:
+        """Bind what was looked up, and know it for a while. Raises Rejected if there is no such tenant,
+        ConfigurationError if its secrets cannot be used."""
+        ...
+
+    def forget(self, tenant: str) -> None:
+        """Look it up again the next time."""
         ...
 
 
@@ -65,6 +108,9 @@ class Endpoint:
 
     `path` is where it is served, below the mount. `url` is the URL that the sender was given, for schemes
     that sign it; `""` where none does. `methods` are those of deliveries, `greeter` answers handshakes.
+
+    Of several tenants a request's is either the one whose secret verified it (`owners`: whose each secret is), or the
+    one whom a segment of the path names, whose secrets `tenants` has; never what the request says otherwise.
     """
 
     name: str
@@ -76,6 +122,22 @@ class Endpoint:
     url: str = ""
     methods: frozenset[str] = POST
     greeter: Greeter | None = None
+    owners: tuple[str, ...] = ()
+    tenants: Tenants | None = None
+    segment: str = ""
+    tenant: str = ""
+
+    def at(self, segment: str) -> Endpoint:
+        """As it is called at a path with this segment."""
+        return replace(self, segment=segment, url=self.url.replace(SEGMENT, quote(segment, safe="")))
+
+    def of(self, tenant: str, identity: Identity) -> Endpoint:
+        """As it is for one tenant."""
+        return replace(self, tenant=tenant, verifier=identity.verifier, greeter=identity.greeter)
+
+    def owner(self, delivery: Delivery) -> str:
+        """The tenant that a verified delivery is from."""
+        return self.owners[delivery.key] if self.owners and delivery.key is not None else self.tenant
 
     @property
     def allowed(self) -> frozenset[str]:

@@ -7,7 +7,7 @@ HookcatchError
 ├── Invalid                     a verified payload does not have the shape that a handler asks for
 ├── ClientGone                  the sender closed the connection before its body was whole
 ├── InboxUnavailable            the store cannot keep anything now: the sender is told to come back
-├── KeysUnavailable             a published key cannot be fetched now: the sender is told to come back
+├── KeysUnavailable             a key cannot be fetched or looked up now: the sender is told to come back
 ├── LeaseLost                   another worker owns the event: nothing of ours may be written
 ├── Suspended                   something asynchronous was reached from synchronous code
 └── Verdict                     raised by a handler to say how its run ends
@@ -102,7 +102,7 @@ class InboxUnavailable(HookcatchError):
 
 
 class KeysUnavailable(HookcatchError):
-    """A sender's published key cannot be fetched now. `retry_after` is in seconds."""
+    """A sender's published key cannot be fetched, or a tenant's secret not looked up. `retry_after` is in seconds."""
 
     def __init__(self, why: str, retry_after: float = 30.0) -> None:
         super().__init__(why)

@@ -1,7 +1,7 @@
 """The two paths: `receive`, from a request to the ack, and `process`, from a lease to its settlement.
 
-    Request -> verify -> Delivery -> accept -> Accepted | Duplicate -> Response       receive
-            -> greet  -> Greeting -> Response                                         a handshake: nothing is kept
+    Request -> [tenant] -> verify -> Delivery -> accept -> Accepted | Duplicate -> Response       receive
+                        -> greet  -> Greeting -> Response                             a handshake: no event is kept
     Lease -> handlers -> Outcome, each by itself -> settle                            process
 
 Everything that runs a handler goes through `process`: the worker, an ack that waits for the handler, a replay.
@@ -17,7 +17,7 @@ from typing import Literal
 
 from .answers import acknowledge, come_back, refuse
 from .attempt import Context, attempt
-from .endpoint import App, Endpoint
+from .endpoint import App, Endpoint, Tenants
 from .errors import InboxUnavailable, Invalid, KeysUnavailable, LeaseLost, Rejected
 from .greeting import Greeting
 from .handler import Handler, matches
@@ -44,12 +44,13 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
     started = ports.clock()
     delivery: Delivery | None = None
     try:
-        heard = await _hear(request, endpoint, ports, started)
+        known = endpoint if endpoint.tenants is None else await _of_tenant(endpoint, endpoint.tenants, ports)
+        heard = await _hear(request, known, ports, started)
         if isinstance(heard, Greeting):
-            response, verdict = _greet(heard, ports)
+            response, verdict = await _greet(heard, known, ports)
         else:
             delivery = heard
-            response, verdict = await _keep(delivery, request, endpoint, app, ports, started)
+            response, verdict = await _keep(delivery, request, known, app, ports, started)
     except Rejected as why:
         response, verdict = _refuse(why, endpoint), str(why)
     except InboxUnavailable as why:
@@ -111,6 +112,21 @@ async def process(lease: Lease, app: App, ports: Ports) -> Close:
     return close
 
 
+async def _of_tenant(endpoint: Endpoint, tenants: Tenants, ports: Ports) -> Endpoint:
+    """The endpoint with the secrets of the tenant whom the path names. Raises Rejected, KeysUnavailable."""
+    tenant = tenants.named(endpoint.segment)
+    known = tenants.get(tenant, ports.clock())
+    if known is None:
+        try:
+            secrets = await ports.colour.call(tenants.resolve, endpoint.policy.ack_deadline, tenant=tenant)
+            known = tenants.put(tenant, secrets, ports.clock())
+        except Rejected:
+            raise
+        except Exception as why:  # the user's own code, or a secret that cannot be one
+            raise KeysUnavailable(f"the secrets of tenant {tenant!r}: {type(why).__name__}: {why}") from why
+    return endpoint.of(tenant, known)
+
+
 async def _hear(request: Request, endpoint: Endpoint, ports: Ports, now: float) -> Delivery | Greeting:
     """What the request is, proven where it has to be. Raises Rejected, KeysUnavailable."""
     greeter = endpoint.greeter
@@ -128,7 +144,16 @@ async def _hear(request: Request, endpoint: Endpoint, ports: Ports, now: float) 
     return greeting or delivery
 
 
-def _greet(greeting: Greeting, ports: Ports) -> Answer:
+async def _greet(greeting: Greeting, endpoint: Endpoint, ports: Ports) -> Answer:
+    """The answer to a handshake, after what it teaches is kept. The first secret wins: whoever finds the URL later
+    must not be able to put another one in its place."""
+    if greeting.learned is not None and endpoint.tenants is not None:
+        kept = await ports.colour.wait(
+            ports.inbox.learn(endpoint.name, endpoint.tenant, greeting.learned), endpoint.policy.ack_deadline
+        )
+        if not kept:
+            raise Rejected("bad_signature", "a handshake with another secret than the one that is known")
+        endpoint.tenants.forget(endpoint.tenant)
     if greeting.visit:
         ports.visit(greeting.visit)
     return greeting.response, f"handshake {greeting.name}"

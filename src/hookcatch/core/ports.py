@@ -28,6 +28,7 @@ from .model import (
     Run,
     StoredEvent,
 )
+from .secret import Secret
 from .wire import Response
 
 T = TypeVar("T")
@@ -162,6 +163,23 @@ class Inbox(Protocol):
 
     def counts(self) -> dict[tuple[str, EventState], int]:
         """How many events there are, by source and state. Blocks."""
+        ...
+
+    def learn(self, source: str, tenant: str, secret: Secret) -> Future[bool]:
+        """Keep the secret that a sender brought for one tenant of a source. False, having changed nothing, if another
+        one is known; True also if it is the same."""
+        ...
+
+    def learned(self, source: str, tenant: str) -> Secret | None:
+        """The secret that was learned. Blocks, briefly."""
+        ...
+
+    def learners(self) -> Sequence[tuple[str, str]]:
+        """Source and tenant of every secret that was learned, sorted. Blocks."""
+        ...
+
+    def forget(self, source: str, tenant: str) -> Future[bool]:
+        """Drop a learned secret, so that the next handshake teaches another; False if there was none."""
         ...
 
     def replay(self, seqs: Sequence[int], *, now: float) -> Future[int]:

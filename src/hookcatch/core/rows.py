@@ -25,6 +25,7 @@ def new_events(
 ) -> list[NewEvent]:
     """One row an event."""
     headers = _kept(request, endpoint.policy.keep_headers)
+    tenant = endpoint.owner(delivery)
     watch_content = not delivery.id_is_signed and endpoint.policy.on_replayed_content != "accept"
     rows = []
     for event in delivery.events:
@@ -32,7 +33,7 @@ def new_events(
         rows.append(
             NewEvent(
                 source=endpoint.name,
-                tenant="",
+                tenant=tenant,
                 id=f"{event.id}@{received_at}" if delivery.repeats else event.id,
                 type=event.type,
                 received_at=received_at,

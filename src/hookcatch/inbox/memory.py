@@ -22,6 +22,7 @@ from hookcatch.core.model import (
     StoredEvent,
 )
 from hookcatch.core.ports import Clock, Query, Retention, Transaction
+from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Response
 
 from . import rules
@@ -51,6 +52,7 @@ class MemoryInbox:
         self._due: list[tuple[float, int]] = []  # a heap; an entry counts while the row still says the same
         self._leased: dict[int, Row] = {}
         self._ended: OrderedDict[int, None] = OrderedDict()
+        self._learned: dict[tuple[str, str], Secret] = {}
         self._last = 0
         self._listeners: tuple[Callable[[], None], ...] = ()
 
@@ -284,6 +286,26 @@ class MemoryInbox:
                 key = (row.first.source, row.state)
                 totals[key] = totals.get(key, 0) + 1
         return totals
+
+    def learn(self, source: str, tenant: str, secret: Secret) -> Future[bool]:
+        """See `Inbox.learn`."""
+        with self._lock:
+            known = self._learned.setdefault((source, tenant), secret)
+        return Resolved(known.reveal() == secret.reveal())
+
+    def learned(self, source: str, tenant: str) -> Secret | None:
+        """See `Inbox.learned`."""
+        return self._learned.get((source, tenant))
+
+    def learners(self) -> Sequence[tuple[str, str]]:
+        """See `Inbox.learners`."""
+        with self._lock:
+            return sorted(self._learned)
+
+    def forget(self, source: str, tenant: str) -> Future[bool]:
+        """See `Inbox.forget`."""
+        with self._lock:
+            return Resolved(self._learned.pop((source, tenant), None) is not None)
 
     def replay(self, seqs: Sequence[int], *, now: float) -> Future[int]:
         """See `Inbox.replay`."""

@@ -64,7 +64,17 @@ CREATE TABLE hookcatch_run (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST,)
+SECOND = """
+-- Secrets that senders brought in a handshake. Readable by who can read the events.
+CREATE TABLE hookcatch_secret (
+  source NOT NULL,
+  tenant NOT NULL,
+  secret BLOB NOT NULL,
+  PRIMARY KEY (source, tenant)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] | None = None) -> None:

@@ -26,9 +26,10 @@ from hookcatch.core.model import (
     StoredEvent,
 )
 from hookcatch.core.ports import Clock, Query, Retention, Transaction
+from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Response
 
-from . import disk, migrations, rows, sqlite_file, sqlite_ops, sqlite_queries
+from . import disk, migrations, rows, sqlite_file, sqlite_ops, sqlite_queries, sqlite_secrets
 from .locks import Presence, WriteLock
 from .rules import failed
 from .sqlite_file import SqliteOptions
@@ -207,6 +208,24 @@ class SqliteInbox:
             raise explained(error) from error
         self._readers.append(reader)
         return answer
+
+    def learn(self, source: str, tenant: str, secret: Secret) -> Future[bool]:
+        """See `Inbox.learn`."""
+        return self._writer.submit(
+            lambda connection: sqlite_secrets.learn(connection, source, tenant, secret)
+        )
+
+    def learned(self, source: str, tenant: str) -> Secret | None:
+        """See `Inbox.learned`."""
+        return self._read(lambda connection: sqlite_secrets.learned(connection, source, tenant))
+
+    def learners(self) -> Sequence[tuple[str, str]]:
+        """See `Inbox.learners`."""
+        return self._read(sqlite_secrets.learners)
+
+    def forget(self, source: str, tenant: str) -> Future[bool]:
+        """See `Inbox.forget`."""
+        return self._writer.submit(lambda connection: sqlite_secrets.forget(connection, source, tenant))
 
     def replay(self, seqs: Sequence[int], *, now: float) -> Future[int]:
         """See `Inbox.replay`."""

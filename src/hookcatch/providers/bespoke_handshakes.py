@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from hookcatch.core.errors import Rejected
 from hookcatch.core.greeting import Greeting
+from hookcatch.core.secret import Secret
 from hookcatch.core.wire import TEXT, Response
 from hookcatch.signing.json_path import dig
 
@@ -32,6 +33,9 @@ from .handshakes import (
 )
 
 OPTIONS = frozenset({"OPTIONS"})
+
+_NOTION = frozenset({"verification_token"})
+"""All that there is in its body."""
 
 _NO_JSON = re.compile(r"(?!(?:true|false|null)$)(?=.*[A-DF-Za-df-z/=_])[A-Za-z0-9+/=_.-]+")
 _UUID = re.compile(r"[A-Za-z0-9-]+")
@@ -229,6 +233,26 @@ def sns_confirmation(asked: Asked) -> Greeting | None:
     return Greeting("SubscriptionConfirmation", Response(200, b"", ()), visit=visit)
 
 
+def asana_secret(asked: Asked) -> Greeting | None:
+    """The secret of a webhook that is being made, to be sent back; it never comes again.
+    https://developers.asana.com/docs/webhooks-guide#the-webhook-handshake"""
+    given = head(asked, b"x-hook-secret")
+    if given is None:
+        return None
+    header = (b"x-hook-secret", opaque(given).encode())
+    return Greeting("x-hook-secret", Response(200, b"", (header,)), learned=Secret(given.encode()))
+
+
+def notion_token(asked: Asked) -> Greeting | None:
+    """Nothing but the token that signs from now on; a person has to type it in at Notion's.
+    https://developers.notion.com/reference/webhooks#step-2-verifying-the-subscription"""
+    said = small_json(asked, b'"verification_token"')
+    if not isinstance(said, dict) or said.keys() != _NOTION:
+        return None
+    token = opaque(said["verification_token"])
+    return Greeting("verification_token", Response(200, b"", ()), learned=Secret(token.encode()))
+
+
 SLACK_SSL_CHECK = Handshake("ssl_check", slack_ssl_check, GET | POST)
 X_CRC = Handshake("crc", x_crc, GET)
 LINKEDIN = Handshake("challengeCode", linkedin_challenge, GET)
@@ -247,3 +271,5 @@ WEBSUB = Handshake("hub.challenge", websub_intent, GET)
 EVENT_GRID = Handshake("SubscriptionValidationEvent", eventgrid_validation, signed=True)
 CLOUDEVENTS = Handshake("abuse_protection", cloudevents_permission, OPTIONS)
 SNS = Handshake("SubscriptionConfirmation", sns_confirmation, signed=True)
+ASANA = Handshake("x-hook-secret", asana_secret, teaches=True)
+NOTION = Handshake("verification_token", notion_token, teaches=True)

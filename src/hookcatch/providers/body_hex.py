@@ -7,6 +7,7 @@ from hookcatch.signing.mac import Hash, Hmac, Keccak256, Side
 from hookcatch.signing.places import FirstOf, Header
 from hookcatch.signing.schemes import Signed
 
+from .bespoke_handshakes import ASANA
 from .body import hmac, of_body
 from .handshakes import echo_query
 from .row import Facts, Provider
@@ -47,6 +48,7 @@ ROWS = (
             occurred_at=Occurred("created_at"),
             batch=Batch("events"),
         ),
+        handshakes=(ASANA,),
         docs="https://developers.asana.com/docs/webhooks-guide",
         facts=Facts(
             ack_deadline=10.0,

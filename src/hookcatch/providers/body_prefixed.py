@@ -7,6 +7,7 @@ from hookcatch.signing.mac import Hmac
 from hookcatch.signing.places import Tagged
 from hookcatch.signing.schemes import Signed
 
+from .bespoke_handshakes import NOTION
 from .body import of_body
 from .handshakes import echo_query, probe
 from .row import Facts, Provider
@@ -161,6 +162,7 @@ ROWS = (
         title="Notion",
         scheme=of_body("x-notion-signature", prefix="sha256="),
         events=Shape(id=Path("id"), type=Path("type"), data="data", occurred_at=Occurred("timestamp")),
+        handshakes=(NOTION,),
         docs="https://developers.notion.com/reference/webhooks",
         facts=Facts(
             retry_horizon=86400.0,

@@ -51,12 +51,14 @@ class Wishes:
         topics: what may be subscribed to (WebSub).
         origins: who may send (CloudEvents), as they name themselves; `*` for anybody.
         confirm: whether a subscription is confirmed by calling the sender back (Amazon SNS).
+        learn: whether a secret that the sender brings is taken from it (Asana, Notion).
     """
 
     verify_token: Secret | None = None
     topics: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
     confirm: bool = False
+    learn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +92,14 @@ class Handshake:
         answer: what it gets.
         methods: the HTTP methods in which it comes.
         signed: whether it carries the sender's usual signature, which then has to be right before it is answered.
+        teaches: whether it brings the secret; answered only where that is to be learned.
     """
 
     name: str
     answer: Answer
     methods: frozenset[str] = POST
     signed: bool = False
+    teaches: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,8 @@ def matching(pattern: re.Pattern[str], challenge: object) -> str:
 
 def first(asked: Asked) -> bytes:
     """The secret that answers: the one that verified, else of those being rotated the one that signs."""
+    if not asked.secrets:
+        raise Rejected("unknown_tenant", "no secret is known that could answer")
     return asked.secrets[0].reveal()
 
 

@@ -97,6 +97,11 @@ class Provider:
         """False for a row that lets everything pass."""
         return not isinstance(self.scheme, Unsigned)
 
+    @property
+    def teaches(self) -> bool:
+        """Whether the sender itself brings the secret."""
+        return any(one.teaches for one in self.handshakes)
+
     def bind(
         self,
         secrets: SecretInput | Sequence[SecretInput] | None,
@@ -137,11 +142,13 @@ class Provider:
     def greeter(
         self, secrets: SecretInput | Sequence[SecretInput] | None, wishes: Wishes = Wishes()
     ) -> Greeter | None:
-        """What answers this sender's handshakes; None where there are none. Raises ConfigurationError."""
-        if not self.handshakes:
+        """What answers this sender's handshakes, without `secrets` those that need none; None where there are none.
+        Raises ConfigurationError."""
+        answered = tuple(one for one in self.handshakes if wishes.learn or not one.teaches)
+        if not answered:
             return None
-        known = () if isinstance(self.scheme, Unsigned) else secrets_of(secrets)
-        return Doorman(self.handshakes, tuple(known), wishes)
+        known = () if secrets is None or isinstance(self.scheme, Unsigned) else secrets_of(secrets)
+        return Doorman(answered, tuple(known), wishes)
 
     def check_secrets(self, secrets: SecretInput | Sequence[SecretInput] | None) -> None:
         """Raises ConfigurationError for a secret that is too easy to guess, or cannot be used at all."""

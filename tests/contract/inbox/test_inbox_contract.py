@@ -22,6 +22,7 @@ from hookcatch.core.model import (
     StoredEvent,
 )
 from hookcatch.core.ports import Inbox, Query, Retention
+from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Response
 
 DAY = 86400.0
@@ -873,3 +874,42 @@ def test_a_transaction_is_refused_by_a_store_that_has_none(inbox, event, clock):
     (held,) = lease(inbox, clock.now)
     with pytest.raises(ConfigurationError, match="sqlite"):
         inbox.transaction(held, Run("h", "succeeded", 1))
+
+
+# the secrets that senders bring
+
+
+def test_the_first_secret_that_is_brought_is_the_one_that_is_known(inbox):
+    assert inbox.learned("asana", "acme") is None
+    assert inbox.learn("asana", "acme", Secret(b"one")).result() is True
+    assert inbox.learn("asana", "acme", Secret(b"two")).result() is False
+    assert inbox.learn("asana", "acme", Secret(b"one")).result() is True
+    assert inbox.learned("asana", "acme").reveal() == b"one"
+
+
+def test_secrets_are_known_by_source_and_tenant(inbox):
+    places = [("asana", ""), ("asana", "acme"), ("asana", "\ud800"), ("notion", "acme")]
+    for number, place in enumerate(places):
+        assert inbox.learn(*place, Secret(b"%d" % number)).result() is True
+    assert [inbox.learned(*place).reveal() for place in places] == [b"0", b"1", b"2", b"3"]
+    assert list(inbox.learners()) == places
+
+
+def test_a_forgotten_secret_makes_room_for_another(inbox):
+    inbox.learn("asana", "acme", Secret(b"one")).result()
+    assert inbox.forget("asana", "acme").result() is True
+    assert inbox.forget("asana", "acme").result() is False
+    assert inbox.learned("asana", "acme") is None
+    assert inbox.learn("asana", "acme", Secret(b"two")).result() is True
+
+
+def test_a_secret_that_was_brought_is_there_for_the_next_process(inbox, fresh: Callable[[], Inbox]):
+    inbox.learn("asana", "acme", Secret(b"one")).result()
+    if not inbox.durable:
+        assert fresh().learned("asana", "acme") is None
+        return
+    other = fresh()
+    other.open()
+    assert other.learned("asana", "acme").reveal() == b"one"
+    assert other.learn("asana", "acme", Secret(b"two")).result() is False
+    other.close()

@@ -26,7 +26,7 @@ JSON = ("content-type", "application/json")
 PLACE = URL.partition("?")[0]
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:orders"
 
-WITH_TOKEN = Wishes(verify_token=secrets_of("the token that was agreed upon")[0])
+WITH_TOKEN = Wishes(verify_token=secrets_of("the token that was agreed upon")[0], learn=True)
 AGREED = "the token that was agreed upon"
 
 
@@ -86,6 +86,7 @@ class Case:
     status: int = 200
     wishes: Wishes = field(default_factory=Wishes)
     headers: dict[bytes, bytes] = field(default_factory=dict)
+    learned: str = ""
 
 
 GRID = {
@@ -100,6 +101,19 @@ WITH_TOPIC = Wishes(topics=frozenset({"https://blog.example.com/feed"}))
 INTENT = {"hub.topic": "https://blog.example.com/feed", "hub.challenge": "4xQ", "hub.lease_seconds": "864000"}
 
 CASES = [
+    Case(
+        "asana",
+        unsigned(b"", ("x-hook-secret", "b537207f20cbfa02357cf448134da559")),
+        headers={b"x-hook-secret": b"b537207f20cbfa02357cf448134da559"},
+        wishes=Wishes(learn=True),
+        learned="b537207f20cbfa02357cf448134da559",
+    ),
+    Case(
+        "notion",
+        unsigned(b'{"verification_token": "secret_tMrlL1qK5vuQAh1b6cZGhFChZTSYJlce98V0pYn7yBl"}'),
+        wishes=Wishes(learn=True),
+        learned="secret_tMrlL1qK5vuQAh1b6cZGhFChZTSYJlce98V0pYn7yBl",
+    ),
     Case(
         "slack",
         posted("slack", {"type": "url_verification", "token": "t", "challenge": "3eZbrw1a"}),
@@ -235,7 +249,29 @@ def test_a_handshake_gets_the_answer_that_its_sender_wants(case: Case) -> None:
     if greeting.response.body:
         assert headers[b"x-content-type-options"] == b"nosniff"
         assert headers[b"content-security-policy"] == b"sandbox"
-    assert (greeting.learned, greeting.visit) == (None, "")
+    learned = greeting.learned.reveal().decode() if greeting.learned else ""
+    assert (learned, greeting.visit) == (case.learned, "")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.learned], ids=lambda case: case.name)
+def test_a_secret_is_learned_only_where_that_is_wished(case: Case) -> None:
+    assert provider(case.name).teaches
+    assert provider(case.name).greeter(secret(case.name)) is None
+
+
+def test_a_secret_that_no_sender_would_bring_is_not_learned() -> None:
+    greeter = provider("asana").greeter(None, Wishes(learn=True))
+    assert greeter is not None
+    for brought in ("", "a b", "<script>", "a" * 300):
+        with pytest.raises(Rejected, match="malformed_body"):
+            greeter.before(unsigned(b"", ("x-hook-secret", brought)), NOW)
+
+
+def test_without_a_secret_no_challenge_is_answered_that_needs_one() -> None:
+    greeter = provider("x").greeter(None)
+    assert greeter is not None
+    with pytest.raises(Rejected, match="unknown_tenant"):
+        greeter.before(asked({"crc_token": "abc"}), NOW)
 
 
 def test_every_row_with_handshakes_has_all_of_them_tried() -> None:
