@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from hookcatch.providers import Provider, names, provider
-from hookcatch.providers.describe import event, retries, signing
+from hookcatch.providers.describe import event, retries, signing, span
 from support.proof import CODE, OWN, PUBLISHED, proofs
 
 HEAD = """\
@@ -23,10 +23,22 @@ HEAD = """\
 | {own} | {by_own} | only our own reading of the documentation: a second implementation of the same formula agrees |
 
 A `?` behind a name: no first-hand source says how it signs; try it before you rely on it. A `?` behind a figure: no
-first-hand source says so. `answer` is the time the sender waits, `retries` how long it goes on trying.
+first-hand source says so. An empty cell: its documentation does not say.
 
-| name | sender | how it signs | event id | type | batch | handshakes | answer | retries | proof |
-|---|---|---|---|---|---|---|---|---|---|
+## How they sign
+
+| name | sender | how it signs | event id | type | batch | handshakes | proof |
+|---|---|---|---|---|---|---|---|
+"""
+
+BEHAVIOUR = """
+## How they behave
+
+`waits`: for the answer. `retries`: for how long it goes on, and whether the `id` stays the same then, and is signed.
+`gets`: our status for success, and for a bad signature. `up to`: its largest body. `stops after`: when it gives up.
+
+| name | waits | retries | id | gets | up to | stops after | order | source |
+|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -43,22 +55,48 @@ def page() -> str:
         by_published=counts[PUBLISHED],
         by_own=counts[OWN],
     )
-    return head + "".join(
-        f"| {' | '.join(_cells(provider(name), proven.get(name, '')))} |\n" for name in names()
+    rows = [provider(name) for name in names()]
+    return (
+        head
+        + "".join(_line(_signing(row, proven.get(row.name, ""))) for row in rows)
+        + BEHAVIOUR
+        + "".join(_line(_behaviour(row)) for row in rows if row.facts != type(row.facts)())
     )
 
 
-def _cells(row: Provider, proven: str) -> Iterator[str]:
-    facts, where = row.facts, event(row)
+def _line(cells: Iterator[str]) -> str:
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _signing(row: Provider, proven: str) -> Iterator[str]:
+    where = event(row)
     yield f"`{row.name}`" + ("" if row.confirmed else " ?")
     yield f"[{_text(row.title)}]({row.docs})" if row.docs else _text(row.title)
-    yield "<br>".join(_text(way) for way in signing(row))
+    yield "<br>".join(_text(way).replace("\n", "⏎") for way in signing(row))
     yield from (_text(where.get(name, "")) for name in ("id", "type", "batch"))
     yield ", ".join(one.name for one in row.handshakes)
-    answer = "" if facts.ack_deadline is None else f"{facts.ack_deadline:g} s"
-    yield _unsure(answer, row, "ack_deadline")
-    yield _unsure(retries(row).removeprefix("for "), row, "retry_horizon")
     yield proven
+
+
+def _behaviour(row: Provider) -> Iterator[str]:
+    facts = row.facts
+    yield f"`{row.name}`"
+    yield _unsure("" if facts.ack_deadline is None else span(facts.ack_deadline), row, "ack_deadline")
+    yield _unsure(retries(row), row, "retry_horizon")
+    yield _id(row)
+    yield f"{facts.success_status}, {facts.bad_signature_status}"
+    yield _unsure("" if facts.max_body is None else f"{facts.max_body} bytes", row, "max_body")
+    yield _unsure(_text(facts.disables), row, "disables")
+    yield "kept" if facts.order_guaranteed else ""
+    yield f"[{facts.checked.isoformat()}]({facts.source})"
+
+
+def _id(row: Provider) -> str:
+    if "id" not in event(row):
+        return "none"
+    known = {None: "", True: "same", False: "another"}[row.facts.id_survives_retry]
+    same = _unsure(known, row, "id_survives_retry")
+    return ", ".join(filter(None, [same, "signed" if row.id_is_signed else "unsigned"]))
 
 
 def _unsure(said: str, row: Provider, fact: str) -> str:

@@ -40,6 +40,7 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
 
 _OPTIONS = (
     click.option("--source", help="Of this source."),
+    click.option("--tenant", help="Of this tenant."),
     click.option("--type", "event_type", help="Of this type; `order.*` for all that begin so."),
     click.option("--state", type=click.Choice(get_args(EventState)), multiple=True, help="May be repeated."),
     click.option(
@@ -57,6 +58,7 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
     def call(
         *,
         source: str | None,
+        tenant: str | None,
         event_type: str | None,
         state: tuple[EventState, ...],
         event_id: str | None,
@@ -65,6 +67,7 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
         command(
             query=Query(
                 source=source,
+                tenant=tenant,
                 type=event_type,
                 id=event_id,
                 states=frozenset(state),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from hookcatch.providers import Provider, names, provider
-from hookcatch.providers.describe import as_data, event, retries, signing
+from hookcatch.providers.describe import as_data, event, retries, schedule, signing, span
 
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
@@ -87,13 +87,19 @@ def _facts(row: Provider) -> Iterator[tuple[str, str]]:
     if row.handshakes:
         yield "handshakes", ", ".join(one.name for one in row.handshakes)
     if facts.ack_deadline is not None:
-        yield "answer within", f"{facts.ack_deadline:g} s{unsure('ack_deadline')}"
+        yield "answer within", f"{span(facts.ack_deadline)}{unsure('ack_deadline')}"
     if facts.retry_horizon is not None:
-        yield "retries", retries(row) + unsure("retry_horizon")
+        yield "retries", retries(row) + unsure("retry_horizon", "retry_schedule")
+    if schedule(row):
+        yield "after", schedule(row) + unsure("retry_schedule")
     if facts.id_survives_retry is not None:
         again = "keeps its id" if facts.id_survives_retry else "has another id"
         yield "a retry", again + unsure("id_survives_retry")
     yield "wants", f"{facts.success_status} for success, {facts.bad_signature_status} for a bad signature"
+    if facts.max_body is not None:
+        yield "sends up to", f"{facts.max_body} bytes{unsure('max_body')}"
+    if facts.order_guaranteed:
+        yield "order", f"as it happened{unsure('order_guaranteed')}"
     if facts.disables:
         yield "stops after", facts.disables + unsure("disables")
     yield from ((title, url) for title, url in (("docs", row.docs), ("facts from", facts.source)) if url)

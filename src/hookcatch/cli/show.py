@@ -139,8 +139,9 @@ def _cells(event: StoredEvent) -> tuple[str, ...]:
     due = f"due {_short(event.run_at)}" if event.state == "pending" and event.attempt else ""
     note = ", ".join(filter(None, [due, event.error]))
     tries = str(event.attempt)
+    source = f"{event.source}/{event.tenant}" if event.tenant else event.source
     return (
-        str(event.seq), event.source, event.type, event.id, event.state, tries, _short(event.received_at), note
+        str(event.seq), source, event.type, event.id, event.state, tries, _short(event.received_at), note
     )  # fmt: skip
 
 

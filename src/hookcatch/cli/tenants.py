@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,8 @@ _tenant = click.argument("tenant")
 @click.group()
 def tenants() -> None:
     """The tenants of a source: their URLs, and the secrets that their senders brought."""
+    # a warning meant for servers, on every look, would be noise
+    logging.getLogger("hookcatch").setLevel(logging.ERROR)
 
 
 @tenants.command(cls=AppCommand)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Iterator
-from datetime import timedelta
 from functools import singledispatch
 from typing import Any
 
@@ -66,11 +65,34 @@ def event(provider: Provider) -> dict[str, str]:
 
 
 def retries(provider: Provider) -> str:
-    """For how long a sender tries again; empty if nobody knows."""
-    horizon = provider.facts.retry_horizon
-    if not horizon:
-        return "" if horizon is None else "never"
-    return "for " + str(timedelta(seconds=round(horizon))).removesuffix(", 0:00:00")
+    """For how long a sender tries again, and how often if it says so; empty if nobody knows."""
+    facts = provider.facts
+    if not facts.retry_horizon:
+        return "" if facts.retry_horizon is None else "never"
+    if not facts.retry_schedule:
+        return f"for {span(facts.retry_horizon)}"
+    often, last = len(facts.retry_schedule), span(facts.retry_horizon)
+    return f"once, after {last}" if often == 1 else f"{often} times in {last}"
+
+
+def schedule(provider: Provider) -> str:
+    """When each further try comes, after the first; empty where it is not known, or `retries` says it already."""
+    known = provider.facts.retry_schedule or ()
+    return ", ".join(map(span, known)) if len(known) > 1 else ""
+
+
+def span(seconds: float) -> str:
+    """`90 s`, `5 min`, `1 h 30 min`, `3 d 2 h`: two units at most, the rest rounded away."""
+    if seconds < 120:
+        return f"{seconds:g} s"
+    minutes = round(seconds / 60)
+    large, small, each = ("d", "h", 24 * 60) if minutes >= 48 * 60 else ("h", "min", 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    whole, rest = divmod(minutes, each)
+    rest = round(rest / 60) if large == "d" else rest
+    whole, rest = (whole + 1, 0) if large == "d" and rest == 24 else (whole, rest)
+    return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"
 
 
 def batch(known: Batch) -> str:

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from hookcatch.providers import names, provider
-from hookcatch.providers.describe import signing
+from hookcatch.providers import Facts, Provider, hmac, names, provider
+from hookcatch.providers.describe import retries, schedule, signing, span
 
 WITH_KEY = ", with a secret whpk_... or whsk_..."
 STANDARD = "{webhook-id}.{webhook-timestamp}.{body}"
@@ -31,7 +31,7 @@ def test_one_sender_is_shown_with_how_it_signs_and_what_it_expects(hookcatch):
     shown = hookcatch("providers", "show", "stripe").stdout
     assert 'v1= in stripe-signature = hex(HMAC-SHA256(secret, "{t= in stripe-signature}.{body}"))' in shown
     assert "event type:     type\n" in shown
-    assert "for 3 days" in shown
+    assert "for 3 d " in shown
     assert "https://docs.stripe.com" in shown
     assert 'hooks.source("stripe", secret=...)' in shown
 
@@ -86,3 +86,32 @@ def test_the_list_as_json_is_a_line_a_sender(hookcatch):
 )
 def test_how_a_sender_signs_is_a_template(name: str, ways: list[str]):
     assert list(signing(provider(name))) == ways
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.5, "0.5 s"), (90, "90 s"), (300, "5 min"), (3600, "1 h"), (5400, "1 h 30 min"), (86400, "24 h"),
+        (47 * 3600, "47 h"), (172_800, "2 d"), (272_105, "3 d 4 h"), (3 * 86400 - 60, "3 d"), (2_592_000, "30 d"),
+    ],
+)  # fmt: skip
+def test_a_span_of_time_is_said_in_two_units_at_most(seconds: float, said: str):
+    assert span(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("horizon", "times", "said", "listed"),
+    [
+        (None, None, "", ""),
+        (0.0, (), "never", ""),
+        (7200.0, None, "for 2 h", ""),
+        (60.0, (60.0,), "once, after 60 s", ""),
+        (7200.0, (5.0, 7200.0), "2 times in 2 h", "5 s, 2 h"),
+    ],
+)
+def test_retries_are_said_as_exactly_as_they_are_known(
+    horizon: float | None, times: tuple[float, ...] | None, said: str, listed: str
+):
+    facts = Facts(retry_horizon=horizon, retry_schedule=times)
+    row = Provider(name="x", title="X", scheme=hmac(header="x-x").scheme, facts=facts)
+    assert (retries(row), schedule(row)) == (said, listed)
