@@ -13,10 +13,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack
 from urllib.parse import quote
 
+from .checks import check_blocking, check_handler, check_window, contradictions
 from .core import routing
 from .core.endpoint import SEGMENT, App, Endpoint
 from .core.errors import ConfigurationError
-from .core.handler import Handler, is_async
 from .core.keyring import Keys
 from .core.model import Delivery
 from .core.ports import LEASE, Clock, Inbox, Observer, Retention
@@ -27,15 +27,8 @@ from .keyring import Published
 from .observe.logs import Logs, logger
 from .providers import Provider
 from .router import F, HandlerOptions, Router
-from .source import (
-    Given,
-    SourceOptions,
-    build_endpoint,
-    choose_provider,
-    contradictions,
-    look_up,
-    secrets_for,
-)
+from .source import SourceOptions, build_endpoint, choose_provider
+from .tenants import Given, look_up, secrets_for
 
 if TYPE_CHECKING:
     from .doctor import Diagnosis
@@ -223,16 +216,8 @@ class Hookcatch(Router):
         known = choose_provider(
             name, provider, unsigned=options.get("unsigned", False), by_url="url_key" in options
         )
-        endpoint = build_endpoint(
-            name,
-            known,
-            secret,
-            options,
-            self._public_url,
-            self._keys,
-            lambda *who: self.inbox().learned(*who),
-        )
-        self._check_window(name, known, options.get("tolerance", 0.0))
+        endpoint = build_endpoint(name, known, secret, options, self._public_url, self._keys, self._learned)
+        check_window(name, known, options.get("tolerance", 0.0), self._retention.key)
         if any(endpoint.path == other.endpoint.path for other in self._sources.values()):
             raise ConfigurationError(f"source {name!r}: {endpoint.path} is the path of another source")
         base = options.get("public_url") or (self._public_url and self._public_url + endpoint.path)
@@ -267,7 +252,7 @@ class Hookcatch(Router):
         if self._built is None:
             handlers = [(one, one.build()) for one in self._registered]
             for _, handler in handlers:
-                self._check(handler)
+                check_handler(handler, self._sources, self._named_inbox())
             self._built = App(
                 endpoints={name: source.endpoint for name, source in self._sources.items()},
                 routes=routing.build(
@@ -277,7 +262,7 @@ class Hookcatch(Router):
                 has_replies=any(handler.reply for _, handler in handlers),
             )
         if blocking:
-            _refuse_async_before_ack(self._built)
+            check_blocking(self._built)
         return self._built
 
     def inbox(self) -> Inbox:
@@ -323,6 +308,9 @@ class Hookcatch(Router):
             self._inbox = open_inbox(self._inbox, clock=self.clock)
         return self._inbox
 
+    def _learned(self, source: str, tenant: str) -> Secret | None:
+        return self.inbox().learned(source, tenant)
+
     def _start(self) -> Runtime:
         from .runtime import Runtime, Settings
 
@@ -345,43 +333,3 @@ class Hookcatch(Router):
             raise ConfigurationError(
                 "hookcatch has started: register sources and handlers when your app is imported"
             )
-
-    def _check_window(self, name: str, known: Provider, tolerance: float) -> None:
-        """An id must be known for as long as it may come again: as a retry, or replayed from `tolerance` before
-        its time to `tolerance` after it."""
-        kept = self._retention.key
-        for again, why in (
-            (known.facts.retry_horizon or 0.0, "retries"),
-            (2 * tolerance, "could be replayed"),
-        ):
-            if again > kept:
-                raise ConfigurationError(
-                    f"source {name!r}: {known.title} {why} for {again:g} s, but ids are kept for only {kept:g} s, "
-                    "so a late copy would run twice: keep them longer, with Retention(key=...)"
-                )
-
-    def _check(self, handler: Handler) -> None:
-        if handler.source is not None and handler.source not in self._sources:
-            raise ConfigurationError(
-                f"handler {handler.name}: there is no source {handler.source!r}, only "
-                f"{', '.join(sorted(self._sources)) or 'none at all'}"
-            )
-        if handler.wants_transaction and not self._named_inbox().transactional:
-            raise ConfigurationError(
-                f"handler {handler.name} asks for a Transaction, which this inbox cannot give; use sqlite:///..."
-            )
-
-
-def _refuse_async_before_ack(app: App) -> None:
-    for endpoint in app.endpoints.values():
-        if endpoint.tenants is not None and is_async(endpoint.tenants.resolve):
-            raise ConfigurationError(
-                f"source {endpoint.name!r}: an async function looks up its secrets, and WSGI has no event loop: "
-                "make it a plain one, or serve with ASGI"
-            )
-        for handler in app.routes.of_source(endpoint.name):
-            if handler.is_async and (handler.reply or endpoint.policy.ack == "handled"):
-                raise ConfigurationError(
-                    f"handler {handler.name} is async and has to run before the ack of {endpoint.name}, where WSGI "
-                    'has no event loop: make it a plain function, use ack="deadline", or serve with ASGI'
-                )

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, TypedDict, cast, get_args, get_origin, get_type_hints
 
-from .core.endpoint import SEGMENT, Ack, Endpoint, Identity, Policy, Tenants
+from itsdangerous import Signer
+
+from .core.endpoint import SEGMENT, Ack, Endpoint, Identity, Policy
 from .core.errors import ConfigurationError
-from .core.handler import is_async
 from .core.keyring import OFFLINE, Keys
 from .core.rows import is_credential
 from .core.secret import Secret
-from .providers import Facts, Provider
+from .providers import Provider
 from .providers import provider as row
 from .providers.handshakes import Wishes
 from .signing.keys import secrets_of
-from .tenants import Lookup, NoSecret, PathTenants, Secrets, by_secret, check_name, url_signer
-
-Given = Secrets | Mapping[str, Secrets] | Lookup
-"""What a source is told of its secrets: those of one tenant, those of each by name, or what looks them up."""
-
-Bind = Callable[[Any], Identity]
-
-Learned = Callable[[str, str], Secret | None]
-"""The secret that a sender brought, by source and tenant."""
+from .tenants import Bind, Given, Learned, NoSecret, PathTenants, Secrets, by_secret, path_tenants, url_signer
 
 
 class SourceOptions(TypedDict, total=False):
@@ -97,7 +90,7 @@ def build_endpoint(
         tenants: PathTenants | None = None
         owners: tuple[str, ...] = ()
         if SEGMENT in path:
-            tenants = _tenants(name, known, secret, options, bind, learned)
+            tenants = path_tenants(name, known, secret, bind, signer=_signer(name, options), learned=learned)
             identity = Identity(NoSecret(), known.greeter(None, _wishes(options, learn=tenants.learns)))
         elif isinstance(secret, Mapping):
             listed, owners = by_secret(secret)
@@ -140,9 +133,12 @@ def _path(name: str, options: SourceOptions) -> str:
     return path
 
 
+def _signer(name: str, options: SourceOptions) -> Signer | None:
+    return url_signer(options["url_key"], name) if "url_key" in options else None
+
+
 def _binder(known: Provider, options: SourceOptions, published: Keys) -> Bind:
     """What makes the identity of a tenant from its secrets; None where its sender has yet to bring one."""
-
     learn = known.teaches and "url_key" in options
     wishes = _wishes(options, learn=learn)
 
@@ -157,75 +153,6 @@ def _binder(known: Provider, options: SourceOptions, published: Keys) -> Bind:
     return bind
 
 
-def _tenants(
-    name: str, known: Provider, secret: Given | None, options: SourceOptions, bind: Bind, learned: Learned
-) -> PathTenants:
-    """The tenants of a path with a segment for them."""
-    signer = url_signer(options["url_key"], name) if "url_key" in options else None
-    if callable(secret):
-        return PathTenants(_asked(secret), bind, signer)
-    if isinstance(secret, Mapping):
-        every = {check_name(tenant): one for tenant, one in secret.items()}
-        for one in every.values():
-            bind(one)
-        return PathTenants(lambda *, tenant: every.get(tenant), bind, signer)
-    if signer is None:
-        raise ConfigurationError(
-            "a path alone says nothing of who sends: give the secrets of each tenant, as a function or a dict, "
-            "or sign the path with url_key=..."
-        )
-    if secret is None and known.signed:
-        if not known.teaches:
-            raise ConfigurationError(f"{known.title} does not bring its secret itself: say secret=...")
-        return PathTenants(lambda *, tenant: learned(name, tenant), bind, signer, learns=True)
-    shared = () if secret is None else secret
-    bind(shared)
-    return PathTenants(lambda *, tenant: shared, bind, signer)
-
-
-def _asked(lookup: Lookup) -> Callable[..., Any]:
-    """The user's function, as the flow calls it, in its own colour."""
-    if is_async(lookup):
-
-        async def resolve_async(*, tenant: str) -> Any:
-            return await cast("Awaitable[Any]", lookup(tenant))
-
-        return resolve_async
-
-    def resolve(*, tenant: str) -> Any:
-        return lookup(tenant)
-
-    return resolve
-
-
-def contradictions(known: Provider, policy: Policy) -> Iterator[str]:
-    """Where a policy goes against what is known of the sender: each with the fact."""
-    facts = known.facts
-    if facts.ack_deadline and policy.ack_deadline > facts.ack_deadline:
-        yield (
-            f"ack_deadline={policy.ack_deadline:g} is later than {known.title} waits: it gives up after "
-            f"{facts.ack_deadline:g} s ({facts.source})"
-        )
-    if facts.max_body and policy.max_body < facts.max_body:
-        yield (
-            f"max_body={policy.max_body} refuses what {known.title} sends: up to {facts.max_body} bytes "
-            f"({facts.source})"
-        )
-    if policy.success != facts.success_status and facts.success_status != _ANY_SUCCESS:
-        yield (
-            f"success={policy.success} is not what {known.title} takes for one: it wants {facts.success_status} "
-            f"({facts.source})"
-        )
-    if policy.ack == "handled" and facts.id_survives_retry is False:
-        yield (
-            f'ack="handled" leaves failures to the retries of {known.title}, which have another id each: what was '
-            f"half done is not known again ({facts.source})"
-        )
-
-
-_ANY_SUCCESS = Facts().success_status
-
-
 def choose_provider(
     name: str, given: str | Provider | None, *, unsigned: bool, by_url: bool = False
 ) -> Provider:
@@ -235,32 +162,6 @@ def choose_provider(
     if not known.signed and not (unsigned or by_url):
         raise ConfigurationError(f"source {name!r} would take events from anybody: say so with unsigned=True")
     return known
-
-
-def secrets_for(given: Given | None, endpoint: Endpoint, tenant: str) -> tuple[Secret, ...]:
-    """The secrets of one tenant, that which signs first; of `""` all there are at the path. Raises ConfigurationError
-    if there are none, or if they are looked up by an async function."""
-    found: Any = given
-    if endpoint.tenants is not None:
-        found = look_up(endpoint.name, endpoint.tenants, tenant)
-    elif isinstance(given, Mapping):
-        found = given.get(tenant) if tenant else by_secret(given)[0]
-    elif tenant:
-        raise ConfigurationError(f"source {endpoint.name!r} has no tenants")
-    if found is None and (tenant or endpoint.tenants is not None):
-        raise ConfigurationError(f"source {endpoint.name!r} has no secrets of a tenant {tenant!r}")
-    return secrets_of(found) if found else ()
-
-
-def look_up(source: str, tenants: Tenants, tenant: str) -> Any:
-    """What the flow would find, found here. Raises ConfigurationError if that would have to be awaited."""
-    found = tenants.resolve(tenant=tenant)
-    if isinstance(found, Coroutine):
-        found.close()
-        raise ConfigurationError(
-            f"source {source!r}: an async function looks up its secrets, which cannot be awaited here"
-        )
-    return found
 
 
 def _check_options(name: str, options: SourceOptions) -> None:

@@ -11,17 +11,19 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from itsdangerous import BadSignature, Signer
 
-from .core.endpoint import Identity
+from .core.endpoint import Endpoint, Identity, Tenants
 from .core.errors import ConfigurationError, Rejected
+from .core.handler import is_async
 from .core.model import Delivery
 from .core.secret import Secret
 from .core.wire import Request
+from .providers import Provider
 from .signing.keys import MAX_SECRETS, check_strength, secrets_of
 
 Secrets = str | bytes | Secret | Sequence[str | bytes | Secret]
@@ -31,6 +33,14 @@ Lookup = Callable[[str], Secrets | Awaitable[Secrets | None] | None]
 """The secrets of a tenant; None if there is no such tenant."""
 
 T = TypeVar("T")
+
+Given = Secrets | Mapping[str, Secrets] | Lookup
+"""What a source is told of its secrets: those of one tenant, those of each by name, or what looks them up."""
+
+Bind = Callable[[Any], Identity]
+
+Learned = Callable[[str, str], Secret | None]
+"""The secret that a sender brought, by source and tenant."""
 
 FRESH = 60.0
 """Seconds that secrets are used before they are looked up again: so long does one that was withdrawn still verify."""
@@ -131,6 +141,78 @@ class NoSecret:
 
     def precheck(self, request: Request) -> None:
         """Nothing can be said."""
+
+
+def path_tenants(
+    name: str,
+    known: Provider,
+    secret: Given | None,
+    bind: Bind,
+    *,
+    signer: Signer | None,
+    learned: Learned,
+) -> PathTenants:
+    """The tenants of a source whose path has a segment for them. Raises ConfigurationError."""
+    if callable(secret):
+        return PathTenants(_asked(secret), bind, signer)
+    if isinstance(secret, Mapping):
+        every = {check_name(tenant): one for tenant, one in secret.items()}
+        for one in every.values():
+            bind(one)
+        return PathTenants(lambda *, tenant: every.get(tenant), bind, signer)
+    if signer is None:
+        raise ConfigurationError(
+            "a path alone says nothing of who sends: give the secrets of each tenant, as a function or a dict, "
+            "or sign the path with url_key=..."
+        )
+    if secret is None and known.signed:
+        if not known.teaches:
+            raise ConfigurationError(f"{known.title} does not bring its secret itself: say secret=...")
+        return PathTenants(lambda *, tenant: learned(name, tenant), bind, signer, learns=True)
+    shared = () if secret is None else secret
+    bind(shared)
+    return PathTenants(lambda *, tenant: shared, bind, signer)
+
+
+def _asked(lookup: Lookup) -> Callable[..., Any]:
+    """The user's function, as the flow calls it, in its own colour."""
+    if is_async(lookup):
+
+        async def resolve_async(*, tenant: str) -> Any:
+            return await cast("Awaitable[Any]", lookup(tenant))
+
+        return resolve_async
+
+    def resolve(*, tenant: str) -> Any:
+        return lookup(tenant)
+
+    return resolve
+
+
+def secrets_for(given: Given | None, endpoint: Endpoint, tenant: str) -> tuple[Secret, ...]:
+    """The secrets of one tenant, that which signs first; of `""` all there are at the path. Raises ConfigurationError
+    if there are none, or if they are looked up by an async function."""
+    found: Any = given
+    if endpoint.tenants is not None:
+        found = look_up(endpoint.name, endpoint.tenants, tenant)
+    elif isinstance(given, Mapping):
+        found = given.get(tenant) if tenant else by_secret(given)[0]
+    elif tenant:
+        raise ConfigurationError(f"source {endpoint.name!r} has no tenants")
+    if found is None and (tenant or endpoint.tenants is not None):
+        raise ConfigurationError(f"source {endpoint.name!r} has no secrets of a tenant {tenant!r}")
+    return secrets_of(found) if found else ()
+
+
+def look_up(source: str, tenants: Tenants, tenant: str) -> Any:
+    """What the flow would find, found here. Raises ConfigurationError if that would have to be awaited."""
+    found = tenants.resolve(tenant=tenant)
+    if isinstance(found, Coroutine):
+        found.close()
+        raise ConfigurationError(
+            f"source {source!r}: an async function looks up its secrets, which cannot be awaited here"
+        )
+    return found
 
 
 def url_signer(keys: Secrets, source: str) -> Signer:

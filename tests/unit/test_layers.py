@@ -31,9 +31,10 @@ ARROWS = {
     "asgi": {"core", "concurrency", "runtime"},
     "wsgi": {"core", "runtime"},
     "router": {"core"},
-    "tenants": {"core", "signing"},
+    "tenants": {"core", "signing", "providers"},
+    "checks": {"core", "providers"},
     "source": {"core", "signing", "providers", "tenants"},
-    "app": {"core", "providers", "inbox", "keyring", "observe", "router", "source"},
+    "app": {"checks", "core", "providers", "inbox", "keyring", "observe", "router", "source", "tenants"},
     "hookcatch": {"core", "doctor", "router", "app"},
 }
 """Who may import whom. What is not named here stands at the top and may import everything."""
