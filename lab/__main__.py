@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from . import crash_points, disk_full, drain, poison, race, slow, strace_ack, zombie
+from . import crash_points, disk_full, drain, malformed, poison, race, slow, strace_ack, zombie
 from .broken import BROKEN
 from .crash import Storm, crash
 from .options import Options
@@ -189,6 +189,16 @@ def drain_command(restarts: int, rate: float, server: str, to: Path | None) -> N
 def race_command(n: int, copies: int, ack: str, server: str, broken: str, to: Path | None) -> None:
     """E16: many copies of each event at the same instant."""
     conclude(lambda options, place: race.race(n, copies, server, options, place), to, ack=ack, broken=broken)
+
+
+@main.command("malformed")
+@click.option("--n", default=1_000_000, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+@server_option
+@json_option
+def malformed_command(n: int, seed: int, server: str, to: Path | None) -> None:
+    """Requests that no sender would make, over sockets: no 5xx, no hung connection, flat memory."""
+    conclude(lambda options, place: malformed.malformed(n, server, seed, options, place), to)
 
 
 def leave_out(why: str) -> None:

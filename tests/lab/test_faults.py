@@ -12,7 +12,7 @@ import pytest
 from lab.options import Options
 from lab.verdict import Verdict
 
-from lab import disk_full, drain, poison, race, strace_ack, zombie
+from lab import disk_full, drain, malformed, poison, race, strace_ack, zombie
 
 Experiment = Callable[[Options, Path], Coroutine[Any, Any, Verdict]]
 
@@ -88,3 +88,8 @@ def test_of_64_simultaneous_copies_one_is_kept_and_all_are_acknowledged(run, ack
 def test_a_build_that_looks_before_it_inserts_is_caught(run):
     verdict = run(lambda options, place: race.race(3, 64, "uvicorn", options, place), broken="exists-first")
     assert "one row each" in verdict.broken_lines, verdict.figures
+
+
+@pytest.mark.parametrize("server", ["uvicorn", "gunicorn"])
+def test_no_malformed_request_is_a_5xx_or_hangs_or_costs_memory(run, server):
+    holds(run(lambda options, place: malformed.malformed(1500, server, 7, options, place)))
