@@ -59,6 +59,12 @@ def base64_(number: int) -> str:
     return base64.b64encode(text(number).encode()).decode()
 
 
+def token_key_receiver(number: int) -> str:
+    return (
+        f"canary-of-a-token-{number}:{base64.b64encode(bytes([number + 1]) * 32).decode()[:43]}:wx1234567890"
+    )
+
+
 SECRETS: dict[str, Callable[[int], str]] = {
     "adyen": hexadecimal,
     "adyen_platforms": hexadecimal,
@@ -98,6 +104,9 @@ SECRETS: dict[str, Callable[[int], str]] = {
     ),
     "jws": rsa,
     "aws_sns": lambda number: "arn:aws:sns:us-east-1:1:topic\n" + rsa(number).strip(),
+    "dingtalk": token_key_receiver,
+    "wechat_safe": token_key_receiver,
+    "wechat_work": token_key_receiver,
 }
 
 IDS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from .greeting import Greeter
@@ -81,6 +81,12 @@ class Endpoint:
     def allowed(self) -> frozenset[str]:
         """Every HTTP method that may come: deliveries and handshakes."""
         return self.methods | self.greeter.methods if self.greeter else self.methods
+
+    def answering(self, delivery: Delivery) -> Endpoint:
+        """This endpoint, answering as one delivery wants it."""
+        if delivery.ack is None:
+            return self
+        return replace(self, policy=replace(self.policy, success_body=delivery.ack))
 
     def called(self, query: str) -> str:
         """The URL that the sender called, as far as it is needed: some sign all of it, some put their proof in

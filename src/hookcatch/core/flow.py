@@ -49,7 +49,8 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
             response, verdict = _greet(heard, ports)
         else:
             delivery = heard
-            response, verdict = await _keep(delivery, request, endpoint, app, ports, started)
+            answering = endpoint.answering(delivery)
+            response, verdict = await _keep(delivery, request, answering, app, ports, started)
     except Rejected as why:
         response, verdict = _refuse(why, endpoint), str(why)
     except InboxUnavailable as why:

@@ -219,6 +219,9 @@ WEAK = {
     "jws": None,
     "sinch_voice": "key:QUJD",
     "tiktok_shop": "a:b",
+    "dingtalk": f"a:{'k' * 43}:b",
+    "wechat_safe": f"a:{'k' * 43}:b",
+    "wechat_work": f"a:{'k' * 43}:b",
 }
 
 
