@@ -18,7 +18,7 @@ XML = ((b"content-type", b"text/xml; charset=utf-8"),)
 
 @lru_cache(64)
 def acknowledge(status: int, body: bytes = b"ok\n") -> Response:
-    """The event is safe: the sender may forget it. A text that is JSON or XML, for a sender that reads it, says so."""
+    """The event is safe: the sender may forget it. A text in JSON or XML, for a sender that reads it, says so."""
     headers = {b"{": JSON, b"<": XML}.get(body[:1], TEXT)
     return Response(status, b"" if status == HTTPStatus.NO_CONTENT else body, headers)
 

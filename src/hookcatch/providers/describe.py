@@ -10,6 +10,7 @@ from functools import singledispatch
 from typing import Any
 
 from hookcatch.signing.alternatives import EitherOf, Strongest
+from hookcatch.signing.http_signature import MessageSignature
 from hookcatch.signing.jws import DetachedJws
 from hookcatch.signing.jwt import Jwt
 from hookcatch.signing.listed import AnyHeader
@@ -145,6 +146,11 @@ def _(scheme: Jwt) -> Iterator[str]:
 def _(scheme: DetachedJws) -> Iterator[str]:
     body = "base64url(body)" if scheme.encoded else "body"
     yield f"{_place(scheme.signature)} = detached JWS({scheme.algorithm}, {body})"
+
+
+@_ways.register
+def _(scheme: MessageSignature) -> Iterator[str]:
+    yield f"signature = RFC 9421({scheme.algorithm}, {' '.join(scheme.components) or 'nothing in particular'})"
 
 
 @_ways.register
