@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from .public_keys import jwt as jwt
     from .published import jws as jws
     from .published import oidc as oidc
+    from .terminated import mtls as mtls
     from .tokens import token as token
 
 _MAKERS = {
     "hmac": "body",
     "jws": "published",
     "jwt": "public_keys",
+    "mtls": "terminated",
     "oidc": "published",
     "rfc9421": "http_signatures",
     "token": "tokens",

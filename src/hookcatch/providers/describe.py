@@ -10,6 +10,7 @@ from functools import singledispatch
 from typing import Any
 
 from hookcatch.signing.alternatives import EitherOf, Strongest
+from hookcatch.signing.combined import AllOf
 from hookcatch.signing.http_signature import MessageSignature
 from hookcatch.signing.jws import DetachedJws
 from hookcatch.signing.jwt import Jwt
@@ -159,6 +160,11 @@ def _(scheme: Made) -> Iterator[str]:
         yield f"made for each secret. {_sentence(scheme.make)}"
     else:
         yield from _ways(scheme.like)
+
+
+@_ways.register
+def _(scheme: AllOf) -> Iterator[str]:
+    yield ", and ".join(way for one, _ in scheme.parts for way in _ways(one))
 
 
 @_ways.register

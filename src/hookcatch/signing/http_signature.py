@@ -89,13 +89,14 @@ class MessageSignature:
         return Bound(check, precheck)
 
     def sign(self, request: Request, secret: Secret, now: float) -> Request:
-        from http_message_signatures import HTTPMessageSigner
+        from http_message_signatures.signatures import HTTPMessageSigner
 
         key = self._private(secret)
         if key is None:
             raise ConfigurationError("signing needs the private key; this one can only verify")
         message = _Message(request)
-        signer = HTTPMessageSigner(signature_algorithm=self._known(), key_resolver=_Key(None, key))
+        resolver: Any = _Key(None, key)
+        signer = HTTPMessageSigner(signature_algorithm=self._known(), key_resolver=resolver)
         try:
             signer.sign(
                 message,
@@ -233,13 +234,8 @@ def _algorithms() -> Mapping[str, Any]:
         from http_message_signatures import algorithms
     except ImportError:
         raise MissingExtra("http-message-signatures", "rfc9421") from None
-    known = (
-        algorithms.HMAC_SHA256,
-        algorithms.ED25519,
-        algorithms.ECDSA_P256_SHA256,
-        algorithms.RSA_PSS_SHA512,
-        algorithms.RSA_V1_5_SHA256,
-    )
+    names = ("HMAC_SHA256", "ED25519", "ECDSA_P256_SHA256", "RSA_PSS_SHA512", "RSA_V1_5_SHA256")
+    known = [getattr(algorithms, name) for name in names]
     return {one.algorithm_id: one for one in known}
 
 
@@ -259,7 +255,7 @@ def _kinds() -> Mapping[str, tuple[Any, Any, str]]:
 
 @cache
 def _verifier_class() -> Callable[..., Any]:
-    from http_message_signatures import HTTPMessageVerifier
+    from http_message_signatures.signatures import HTTPMessageVerifier
 
     class Timeless(HTTPMessageVerifier):
         """Leaves the times to us."""
