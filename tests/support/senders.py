@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509 import CertificateBuilder, GeneralName, Name, NameAttribute, SubjectAlternativeName
+from cryptography.x509.oid import NameOID
 
 from hookcatch.core.wire import Request
 from hookcatch.providers import Provider, provider
@@ -59,6 +63,32 @@ def base64_(number: int) -> str:
     return base64.b64encode(text(number).encode()).decode()
 
 
+def token_key_receiver(number: int) -> str:
+    return (
+        f"canary-of-a-token-{number}:{base64.b64encode(bytes([number + 1]) * 32).decode()[:43]}:wx1234567890"
+    )
+
+
+@cache
+def certificate(number: int, *names: GeneralName) -> str:
+    """A client certificate in PEM, good for ten days around now."""
+    key = generate_private_key(SECP256R1())
+    subject = Name([NameAttribute(NameOID.COMMON_NAME, f"client {number}")])
+    now = datetime.fromtimestamp(NOW, UTC)
+    builder = (
+        CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(number + 1)
+        .not_valid_before(now - timedelta(days=5))
+        .not_valid_after(now + timedelta(days=5))
+    )
+    if names:
+        builder = builder.add_extension(SubjectAlternativeName(names), critical=False)
+    return builder.sign(key, SHA256()).public_bytes(Encoding.PEM).decode().strip()
+
+
 SECRETS: dict[str, Callable[[int], str]] = {
     "adyen": hexadecimal,
     "adyen_platforms": hexadecimal,
@@ -98,6 +128,10 @@ SECRETS: dict[str, Callable[[int], str]] = {
     ),
     "jws": rsa,
     "aws_sns": lambda number: "arn:aws:sns:us-east-1:1:topic\n" + rsa(number).strip(),
+    "dingtalk": token_key_receiver,
+    "mtls": lambda number: f"canary-of-a-word-{number} {certificate(number)}",
+    "wechat_safe": token_key_receiver,
+    "wechat_work": token_key_receiver,
 }
 
 IDS = {

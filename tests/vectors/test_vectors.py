@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from hookcatch import providers
 from hookcatch.core.errors import Rejected
 from hookcatch.core.wire import Request
-from hookcatch.providers import names, provider
+from hookcatch.providers import Provider, names, provider
+from hookcatch.signing.scheme import Match
 
 HERE = Path(__file__).parent
 LATER = 1_700_000_000.0
@@ -20,6 +22,7 @@ LATER = 1_700_000_000.0
 @dataclass(frozen=True)
 class Vector:
     provider: str
+    row: Provider
     request: Request
     secret: str
     now: float
@@ -28,9 +31,15 @@ class Vector:
     source: str
     proof_only: bool
     """The body is the sender's test text, not an event."""
+    response: str | None
+    """The text that a handshake gets; None for a delivery."""
+    plaintext: str | None
+    """What an encrypted delivery holds."""
+    unsigned: bool
+    """An example of the encryption alone."""
 
     def verified(self, request: Request | None = None) -> bool:
-        verifier = provider(self.provider).bind(self.secret)
+        verifier = self.row.bind(self.secret)
         judge = verifier.check if self.proof_only else verifier.verify
         try:
             judge(request or self.request, self.now)
@@ -54,12 +63,22 @@ def vector(name: str, row: dict) -> Vector:
     now = LATER if row["now"] is None else row["now"]
     valid = row["valid"] and row.get("expect") != "reject_timestamp"
     source, note = row.get("source", ""), row.get("note", "")
-    return Vector(name, request, row["secret"], now, valid, note, source, row.get("proof_only", False))
+    made = maker(name, row["made"]) if "made" in row else provider(name)
+    return Vector(name, made, request, row["secret"], now, valid, note, source, row.get("proof_only", False),
+                  row.get("expect_response"), row.get("expect_plaintext"), row.get("unsigned", False))  # fmt: skip
+
+
+def maker(name: str, given: dict) -> Provider:
+    """The row of a standard, as a sender of one's own uses it."""
+    return getattr(providers, name)(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
 
 
 VECTORS = [one for path in sorted(HERE.glob("*.jsonl")) for one in load(path)]
-VALID = [one for one in VECTORS if one.valid]
-INVALID = [one for one in VECTORS if not one.valid]
+DELIVERIES = [one for one in VECTORS if one.response is None and not one.unsigned]
+HANDSHAKES = [one for one in VECTORS if one.response is not None]
+ENCRYPTED = [one for one in VECTORS if one.plaintext is not None]
+VALID = [one for one in DELIVERIES if one.valid]
+INVALID = [one for one in DELIVERIES if not one.valid]
 
 
 def title(one: Vector) -> str:
@@ -68,9 +87,7 @@ def title(one: Vector) -> str:
 
 # What the sender leaves unsigned may change without anybody noticing.
 BODY_IS_SIGNED = [
-    one
-    for one in VALID
-    if provider(one.provider).body_is_signed and b"x-gitlab-token" not in one.request.index
+    one for one in VALID if one.row.body_is_signed and b"x-gitlab-token" not in one.request.index
 ]
 
 
@@ -85,7 +102,7 @@ def test_every_vector_says_where_it_comes_from() -> None:
 
 @pytest.mark.parametrize("one", VALID, ids=title)
 def test_a_request_of_the_sender_is_verified(one: Vector) -> None:
-    verifier = provider(one.provider).bind(one.secret)
+    verifier = one.row.bind(one.secret)
     assert verifier.check(one.request, one.now).key == 0
     events = () if one.proof_only else verifier.verify(one.request, one.now).events
     assert all(event.id for event in events)
@@ -94,6 +111,26 @@ def test_a_request_of_the_sender_is_verified(one: Vector) -> None:
 @pytest.mark.parametrize("one", INVALID, ids=title)
 def test_a_request_that_the_sender_would_not_send_is_rejected(one: Vector) -> None:
     assert not one.verified()
+
+
+@pytest.mark.parametrize("one", HANDSHAKES, ids=title)
+def test_a_handshake_of_the_sender_is_answered_as_it_wants_and_no_other(one: Vector) -> None:
+    greeter = one.row.greeter(one.secret)
+    assert greeter is not None
+    if one.valid:
+        greeting = greeter.before(one.request, one.now)
+        assert greeting is not None
+        assert greeting.response.body.decode() == one.response
+    else:
+        with pytest.raises(Rejected):
+            greeter.before(one.request, one.now)
+
+
+@pytest.mark.parametrize("one", ENCRYPTED, ids=title)
+def test_what_the_sender_encrypted_is_read(one: Vector) -> None:
+    verifier = one.row.bind(one.secret)
+    match = Match(0) if one.unsigned else verifier.check(one.request, one.now)
+    assert verifier.open(one.request, match).request.body.decode() == one.plaintext
 
 
 @pytest.mark.parametrize("one", BODY_IS_SIGNED, ids=title)

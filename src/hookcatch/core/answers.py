@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -13,12 +13,14 @@ from .errors import ConfigurationError, Rejected
 from .wire import TEXT, Response
 
 JSON = ((b"content-type", b"application/json"),)
+XML = ((b"content-type", b"text/xml; charset=utf-8"),)
 
 
-@cache
+@lru_cache(64)
 def acknowledge(status: int, body: bytes = b"ok\n") -> Response:
-    """The event is safe: the sender may forget it."""
-    return Response(status, b"" if status == HTTPStatus.NO_CONTENT else body)
+    """The event is safe: the sender may forget it. A text in JSON or XML, for a sender that reads it, says so."""
+    headers = {b"{": JSON, b"<": XML}.get(body[:1], TEXT)
+    return Response(status, b"" if status == HTTPStatus.NO_CONTENT else body, headers)
 
 
 def refuse(

@@ -144,6 +144,12 @@ class Endpoint:
         """Every HTTP method that may come: deliveries and handshakes."""
         return self.methods | self.greeter.methods if self.greeter else self.methods
 
+    def answering(self, delivery: Delivery) -> Endpoint:
+        """This endpoint, answering as one delivery wants it."""
+        if delivery.ack is None:
+            return self
+        return replace(self, policy=replace(self.policy, success_body=delivery.ack))
+
     def called(self, query: str) -> str:
         """The URL that the sender called, as far as it is needed: some sign all of it, some put their proof in
         the query. The query is the one that came; the rest is never taken from the request."""

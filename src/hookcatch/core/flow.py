@@ -50,6 +50,7 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
             response, verdict = await _greet(heard, known, ports)
         else:
             delivery = heard
+            known = known.answering(delivery)
             response, verdict = await _keep(delivery, request, known, app, ports, started)
     except Rejected as why:
         response, verdict = _refuse(why, endpoint), str(why)

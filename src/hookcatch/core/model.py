@@ -61,7 +61,7 @@ class Delivery:
     `key` is the position of the secret that verified it in the configured list; `signed_at` the
     sender's timestamp where the scheme signs one; `id_is_signed` says whether the signature covers
     the event id. `repeats` says that the sender says something new with the same words, so that nothing it
-    sends is a duplicate.
+    sends is a duplicate. `ack` is the text of the answer, where the sender wants one made for this delivery.
     """
 
     provider: str
@@ -70,6 +70,7 @@ class Delivery:
     signed_at: float | None = None
     id_is_signed: bool = True
     repeats: bool = False
+    ack: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

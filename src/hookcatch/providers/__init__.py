@@ -15,12 +15,22 @@ from .row import Verifier as Verifier
 
 if TYPE_CHECKING:
     from .body import hmac as hmac
+    from .http_signatures import rfc9421 as rfc9421
     from .public_keys import jwt as jwt
     from .published import jws as jws
     from .published import oidc as oidc
+    from .terminated import mtls as mtls
     from .tokens import token as token
 
-_MAKERS = {"hmac": "body", "jws": "published", "jwt": "public_keys", "oidc": "published", "token": "tokens"}
+_MAKERS = {
+    "hmac": "body",
+    "jws": "published",
+    "jwt": "public_keys",
+    "mtls": "terminated",
+    "oidc": "published",
+    "rfc9421": "http_signatures",
+    "token": "tokens",
+}
 """Functions that make a row, and their modules."""
 
 

@@ -25,11 +25,13 @@ from hookcatch.signing.places import Header, Pair, Query
 from hookcatch.signing.public_key import Rsa
 from hookcatch.signing.scheme import Bound, Match
 from hookcatch.signing.schemes import Made, Signed
+from hookcatch.signing.sealed import Sealed
 
 from .bespoke import TwilioForm
 from .bespoke_handshakes import LARK, SNS, WEBSUB, WECHAT
 from .handshakes import probe
 from .row import Facts, Provider
+from .sealed import LARK_SEALED, lark_box
 from .shapes import AnyOf, Batch, Head, Occurred, Path, Shape
 
 _PLAIN = re.compile(rb"[A-Za-z0-9_-]{1,255}")
@@ -166,15 +168,15 @@ def tiktok_shop(secret: Secret) -> tuple[Signed, Secret]:
     )
 
 
-def lark(secret: Secret) -> tuple[Signed, Secret]:
-    """The encrypt key stands between the nonce and the body."""
-    scheme = Signed(
+def lark(secret: Secret) -> tuple[Sealed, Secret]:
+    """The encrypt key stands between the nonce and the body, which is encrypted with it."""
+    signed = Signed(
         algorithm=Hash("sha256", Side.WITHIN),
         signature=Header("x-lark-signature"),
         time=Timestamp(Header("x-lark-request-timestamp")),
         message=(TIME, Nonce(Header("x-lark-request-nonce", only=_PLAIN)), secret.reveal(), BODY),
     )
-    return scheme, secret
+    return Sealed(scheme=signed, envelope=Field("encrypt"), box=lark_box(secret)), secret
 
 
 def _hook0(version: str) -> Signed:
@@ -249,7 +251,7 @@ ROWS = (
         name="lark",
         title="Lark and Feishu",
         scheme=Made(lark),
-        # Lark signs only what it encrypts: the handler gets the envelope.
+        # Lark signs only what it encrypts.
         events=Shape(
             id=Path("header.event_id"),
             type=Path("header.event_type"),
@@ -257,7 +259,7 @@ ROWS = (
             occurred_at=Occurred("header.create_time", per_second=1000),
         ),
         docs="https://open.larksuite.com/document/server-docs/event-subscription-guide/overview",
-        handshakes=(LARK,),
+        handshakes=(LARK, LARK_SEALED),
         facts=Facts(
             ack_deadline=3.0,
             retry_horizon=7.1 * 3600,

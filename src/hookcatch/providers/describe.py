@@ -9,6 +9,8 @@ from functools import singledispatch
 from typing import Any
 
 from hookcatch.signing.alternatives import EitherOf, Strongest
+from hookcatch.signing.combined import AllOf
+from hookcatch.signing.http_signature import MessageSignature
 from hookcatch.signing.jws import DetachedJws
 from hookcatch.signing.jwt import Jwt
 from hookcatch.signing.listed import AnyHeader
@@ -170,11 +172,21 @@ def _(scheme: DetachedJws) -> Iterator[str]:
 
 
 @_ways.register
+def _(scheme: MessageSignature) -> Iterator[str]:
+    yield f"signature = RFC 9421({scheme.algorithm}, {' '.join(scheme.components) or 'nothing in particular'})"
+
+
+@_ways.register
 def _(scheme: Made) -> Iterator[str]:
     if scheme.like is None:
         yield f"made for each secret. {_sentence(scheme.make)}"
     else:
         yield from _ways(scheme.like)
+
+
+@_ways.register
+def _(scheme: AllOf) -> Iterator[str]:
+    yield ", and ".join(way for one, _ in scheme.parts for way in _ways(one))
 
 
 @_ways.register

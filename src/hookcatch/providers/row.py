@@ -13,7 +13,7 @@ from hookcatch.core.keyring import OFFLINE, Keys
 from hookcatch.core.model import Delivery
 from hookcatch.core.wire import Request
 from hookcatch.signing.keys import SecretInput, secrets_of
-from hookcatch.signing.scheme import Check, Match, Precheck, Scheme, Unsigned
+from hookcatch.signing.scheme import Check, Match, Open, Opened, Precheck, Scheme, Unsigned
 
 from .handshakes import Doorman, Handshake, Wishes
 from .shapes import Shape
@@ -114,7 +114,7 @@ class Provider:
         self.events.check_extras()
         known = () if isinstance(self.scheme, Unsigned) else secrets_of(secrets)
         bound = self.scheme.bind(known, tolerance, published)
-        return Verifier(self, bound.check, bound.precheck)
+        return Verifier(self, bound.check, bound.precheck, bound.open)
 
     def verify(
         self,
@@ -169,13 +169,15 @@ class Verifier:
     provider: Provider
     check: Check = field(repr=False)
     _precheck: Precheck = field(repr=False)
+    _open: Open | None = field(repr=False, default=None)
 
     def verify(self, request: Request, now: float) -> Delivery:
         """The verified delivery. `now` is in seconds since the epoch."""
         provider = self.provider
         try:
             match: Match = self.check(request, now)
-            events = provider.events.read(request)
+            opened, ack = self.open(request, match)
+            events = provider.events.read(opened)
         except Rejected as refusal:
             raise _without_frames(refusal) from None
         return Delivery(
@@ -185,7 +187,12 @@ class Verifier:
             signed_at=match.signed_at,
             id_is_signed=provider.id_is_signed,
             repeats=provider.repeats,
+            ack=ack,
         )
+
+    def open(self, request: Request, match: Match) -> Opened:
+        """The request as its events are read, once `check` has found it authentic."""
+        return Opened(request) if self._open is None else self._open(request, match)
 
     def precheck(self, request: Request, now: float | None = None) -> None:
         """Raise Rejected for what is wrong already in the head of a request, before its body is read: a

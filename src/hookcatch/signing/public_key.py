@@ -85,7 +85,7 @@ class Ed25519(_PublicKeyed):
             return Ed25519PublicKey.from_public_bytes(key).verify
         private = self._private(key)
         public: Ed25519PublicKey = (
-            private.public_key() if private else _load(key, Ed25519PublicKey, "Ed25519")
+            private.public_key() if private else load_public(key, Ed25519PublicKey, "Ed25519")
         )
         return public.verify
 
@@ -93,7 +93,7 @@ class Ed25519(_PublicKeyed):
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
         if len(key) != 64:
-            found: Ed25519PrivateKey | None = _load_private(key, Ed25519PrivateKey)
+            found: Ed25519PrivateKey | None = load_private(key, Ed25519PrivateKey)
             return found
         private = Ed25519PrivateKey.from_private_bytes(key[:32])
         if private.public_key().public_bytes_raw() != key[32:]:
@@ -116,9 +116,9 @@ class Ecdsa(_PublicKeyed):
     def _verify(self, key: bytes) -> Verify:
         from cryptography.hazmat.primitives.asymmetric import ec
 
-        private: EllipticCurvePrivateKey | None = _load_private(key, ec.EllipticCurvePrivateKey)
+        private: EllipticCurvePrivateKey | None = load_private(key, ec.EllipticCurvePrivateKey)
         public: EllipticCurvePublicKey = (
-            private.public_key() if private else _load(key, ec.EllipticCurvePublicKey, "elliptic curve")
+            private.public_key() if private else load_public(key, ec.EllipticCurvePublicKey, "elliptic curve")
         )
         if not isinstance(public.curve, ec.SECP256R1):
             raise ConfigurationError(
@@ -130,7 +130,7 @@ class Ecdsa(_PublicKeyed):
     def sign(self, key: bytes, message: bytes) -> bytes:
         from cryptography.hazmat.primitives.asymmetric import ec
 
-        private: EllipticCurvePrivateKey | None = _load_private(key, ec.EllipticCurvePrivateKey)
+        private: EllipticCurvePrivateKey | None = load_private(key, ec.EllipticCurvePrivateKey)
         return _needed(private).sign(message, ec.ECDSA(_digest(self.digest)))
 
 
@@ -144,8 +144,8 @@ class Rsa(_PublicKeyed):
     def _verify(self, key: bytes) -> Verify:
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-        private: RSAPrivateKey | None = _load_private(key, RSAPrivateKey)
-        public: RSAPublicKey = private.public_key() if private else _load(key, RSAPublicKey, "RSA")
+        private: RSAPrivateKey | None = load_private(key, RSAPrivateKey)
+        public: RSAPublicKey = private.public_key() if private else load_public(key, RSAPublicKey, "RSA")
         if public.key_size < 2048:
             raise ConfigurationError(f"the RSA key has {public.key_size} bits, at least 2048 are needed")
         padding, digest = self._padding(), _digest(self.digest)
@@ -161,7 +161,7 @@ class Rsa(_PublicKeyed):
     def sign(self, key: bytes, message: bytes) -> bytes:
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-        private: RSAPrivateKey | None = _load_private(key, RSAPrivateKey)
+        private: RSAPrivateKey | None = load_private(key, RSAPrivateKey)
         return _needed(private).sign(message, self._padding(), _digest(self.digest))
 
 
@@ -171,7 +171,8 @@ def _digest(name: str) -> Any:
     return getattr(hashes, name.upper())()
 
 
-def _load(key: bytes, kind: Any, title: str) -> Any:
+def load_public(key: bytes, kind: Any, title: str) -> Any:
+    """The public key in PEM, in DER or of a certificate. Raises ConfigurationError for another kind."""
     from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
     from cryptography.x509 import load_pem_x509_certificate
 
@@ -190,7 +191,8 @@ def _load(key: bytes, kind: Any, title: str) -> Any:
     return found
 
 
-def _load_private(key: bytes, kind: Any) -> Any:
+def load_private(key: bytes, kind: Any) -> Any:
+    """The private key in PEM or DER; None if it is none of this kind."""
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
     load = load_pem_private_key if _is_pem(key) else load_der_private_key

@@ -19,8 +19,17 @@ class Match(NamedTuple):
     signed_at: float | None = None
 
 
+class Opened(NamedTuple):
+    """An authentic request as its events are read: decrypted, where the sender encrypts. `ack` is the text of the
+    answer, where the sender wants one that is made for this request."""
+
+    request: Request
+    ack: bytes | None = None
+
+
 Check = Callable[[Request, float], Match]
 Precheck = Callable[[Request, float | None], None]
+Open = Callable[[Request, Match], Opened]
 
 
 def nothing(request: Request, now: float | None) -> None:
@@ -30,10 +39,12 @@ def nothing(request: Request, now: float | None) -> None:
 @dataclass(frozen=True, slots=True)
 class Bound:
     """A scheme with its secrets. `check` raises Rejected unless the request is authentic and fresh;
-    `precheck` raises Rejected for what is wrong already in the head, the time left out if it is None."""
+    `precheck` raises Rejected for what is wrong already in the head, the time left out if it is None; `open`, where
+    there is one, makes an authentic request readable, or raises Rejected."""
 
     check: Check = field(repr=False)
     precheck: Precheck = field(repr=False, default=nothing)
+    open: Open | None = field(repr=False, default=None)
 
 
 class Scheme(Protocol):

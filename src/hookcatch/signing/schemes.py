@@ -18,7 +18,7 @@ from .keys import KeyFormat, Utf8, check_strength
 from .mac import Algorithm, Matcher
 from .parts import BODY, Fills, Message, renderer
 from .places import Place, Signatures, together
-from .scheme import Bound, Match, Scheme
+from .scheme import Bound, Match, Opened, Scheme
 from .scheme import Unsigned as Unsigned
 
 
@@ -165,6 +165,12 @@ class Made:
 
 def any_of(bound: Sequence[tuple[Bound, list[int]]]) -> Bound:
     """A check that any of several can pass; beside each the positions of its secrets among all."""
+    opens = {
+        place: (one.open, position)
+        for one, places in bound
+        if one.open is not None
+        for position, place in enumerate(places)
+    }
 
     def check(request: Request, now: float) -> Match:
         matches, refusals = [], []
@@ -189,7 +195,13 @@ def any_of(bound: Sequence[tuple[Bound, list[int]]]) -> Bound:
         if len(refusals) == len(bound):
             raise _most_telling(refusals)
 
-    return Bound(check, precheck)
+    def opened(request: Request, match: Match) -> Opened:
+        if match.key not in opens:
+            return Opened(request)
+        open_it, position = opens[match.key]
+        return open_it(request, Match(position, match.signed_at))
+
+    return Bound(check, precheck, opened if opens else None)
 
 
 def _most_telling(refusals: Sequence[Rejected]) -> Rejected:

@@ -15,6 +15,8 @@ def test_an_ack_is_short_and_has_the_status_the_sender_likes():
     assert acknowledge(200) == Response(200, b"ok\n")
     assert acknowledge(202).status == 202
     assert acknowledge(204).body == b""
+    assert acknowledge(200, b'{"a":1}').headers == ((b"content-type", b"application/json"),)
+    assert acknowledge(200, b"<Ack/>").headers == ((b"content-type", b"text/xml; charset=utf-8"),)
     assert acknowledge(200).ok
 
 

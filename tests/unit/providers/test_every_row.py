@@ -219,6 +219,10 @@ WEAK = {
     "jws": None,
     "sinch_voice": "key:QUJD",
     "tiktok_shop": "a:b",
+    "mtls": f"a sha256:{'0' * 64}",
+    "dingtalk": f"a:{'k' * 43}:b",
+    "wechat_safe": f"a:{'k' * 43}:b",
+    "wechat_work": f"a:{'k' * 43}:b",
 }
 
 
