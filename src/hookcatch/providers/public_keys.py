@@ -117,8 +117,7 @@ ROWS = (
         facts=Facts(
             retry_horizon=86400.0,
             id_survives_retry=True,
-            source="https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+            source="https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook",
         ),
     ),
     Provider(
@@ -161,9 +160,11 @@ ROWS = (
             occurred_at=Occurred("data.occurred_at"),
         ),
         docs="https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks",
+        # Three tries for each of its URLs, at times it does not tell.
         facts=Facts(
+            ack_deadline=2.0,
             id_survives_retry=True,
-            source="https://github.com/team-telnyx/telnyx-python",
+            source="https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -198,9 +199,10 @@ ROWS = (
         events=Shape(id=Path("id"), type=Path("event"), occurred_at=Occurred("createdAt")),
         docs="https://docs.livekit.io/home/server/webhooks/",
         facts=Facts(
+            retry_horizon=15.0,
+            retry_schedule=(1.0, 3.0, 7.0, 15.0),
             id_survives_retry=True,
-            source="https://github.com/livekit/python-sdks",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://github.com/livekit/protocol/blob/main/webhook/url_notifier.go",
         ),
     ),
     Provider(
@@ -235,11 +237,13 @@ ROWS = (
             type=AnyOf((Path("status"), Path("message_type"))),
             occurred_at=Occurred("timestamp"),
         ),
-        docs="https://developer.vonage.com/en/getting-started/concepts/webhooks",
-        confirmed=False,
+        docs="https://developer.vonage.com/en/messages/concepts/signed-webhooks",
+        # The deadline is that of a call's answer; messages are tried again for a day.
         facts=Facts(
+            ack_deadline=5.0,
+            retry_horizon=86400.0,
             id_survives_retry=True,
-            source="https://github.com/Vonage/vonage-python-sdk",
+            source="https://github.com/Nexmo/nexmo-developer/blob/main/_documentation/en/messages/concepts/signed-webhooks.md",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),

@@ -71,10 +71,10 @@ ROWS = (
         body_is_signed=False,
         facts=Facts(
             retry_horizon=7.0,
+            retry_schedule=(1.0, 3.0, 7.0),
             id_survives_retry=True,
-            disables="500 failures; a 4xx is never tried again",
-            source="https://github.com/auth0/docs-v2",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            disables="500 failures in a row, 5000 in all, or fewer; a 4xx is never tried again",
+            source="https://auth0.com/docs/customize/events/events-best-practices",
         ),
     ),
     Provider(
@@ -169,8 +169,8 @@ ROWS = (
             ack_deadline=3.0,
             id_survives_retry=True,
             success_status=204,
-            source="https://github.com/okta/okta-developer-docs",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            disables="400,000 events in 24 hours; a 4xx is never tried again",
+            source="https://developer.okta.com/docs/concepts/event-hooks/",
         ),
     ),
     Provider(
@@ -182,9 +182,10 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         facts=Facts(
+            retry_horizon=86400.0,
             id_survives_retry=True,
-            source="https://core.telegram.org/bots/api#getting-updates",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            disables="410 for 23 hours",
+            source="https://github.com/tdlib/telegram-bot-api/blob/master/telegram-bot-api/WebhookActor.cpp",
         ),
     ),
     Provider(

@@ -63,6 +63,7 @@ ROWS = (
             ack_deadline=30.0,
             retry_horizon=86400.0,
             id_survives_retry=True,
+            disables="400 or 413 ends the retries of that delivery",
             source="https://learn.microsoft.com/en-us/azure/event-grid/delivery-and-retry",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
@@ -77,7 +78,8 @@ ROWS = (
         body_is_signed=False,
         confirmed=False,
         facts=Facts(
-            retry_horizon=11.2 * 3600,
+            retry_horizon=40_200.0,
+            retry_schedule=(600.0, 4200.0, 11_400.0, 40_200.0),
             id_survives_retry=True,
             disables="a 4xx but 429, or a 5xx, ends the retries of that delivery",
             source="https://developers.brevo.com/docs/retry-mechanism",
@@ -154,7 +156,10 @@ ROWS = (
         docs="https://huggingface.co/docs/hub/webhooks",
         id_is_signed=False,
         body_is_signed=False,
-        facts=Facts(source="https://huggingface.co/docs/hub/webhooks"),
+        facts=Facts(
+            disables="1,000 deliveries in 24 hours",
+            source="https://huggingface.co/docs/hub/webhooks",
+        ),
     ),
     Provider(
         name="mailchimp",
@@ -181,11 +186,13 @@ ROWS = (
         body_is_signed=False,
         confirmed=False,
         facts=Facts(
+            retry_horizon=37_260.0,
+            retry_schedule=(60.0, 360.0, 960.0, 1560.0, 2160.0, 3060.0, 4860.0, 8460.0, 15_660.0, 37_260.0),
             bad_signature_status=403,
             id_survives_retry=True,
             disables="403 ends the retries of that delivery",
-            source="https://postmarkapp.com/developer/webhooks/webhooks-overview",
-            unconfirmed=frozenset({"bad_signature_status", "id_survives_retry", "disables"}),
+            source="https://postmarkapp.com/support/article/understanding-inbound-webhook-retries-in-postmark",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
@@ -214,11 +221,11 @@ ROWS = (
         docs="https://developers.sparkpost.com/api/webhooks/",
         id_is_signed=False,
         body_is_signed=False,
-        confirmed=False,
         facts=Facts(
+            ack_deadline=10.0,
+            retry_horizon=8 * 3600.0,
             id_survives_retry=True,
-            source="https://developers.sparkpost.com/api/webhooks/",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://github.com/SparkPost/developers.sparkpost.com/blob/master/content/api/webhooks.apib",
         ),
     ),
     Provider(
@@ -233,7 +240,12 @@ ROWS = (
         docs="https://docs.strapi.io/cms/backend-customization/webhooks",
         id_is_signed=False,
         body_is_signed=False,
-        facts=Facts(source="https://github.com/strapi/strapi"),
+        facts=Facts(
+            ack_deadline=10.0,
+            retry_horizon=0.0,
+            retry_schedule=(),
+            source="https://github.com/strapi/strapi/blob/develop/packages/core/core/src/services/webhook-runner.ts",
+        ),
     ),
     Provider(
         name="ms_graph",
