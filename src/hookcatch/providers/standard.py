@@ -166,12 +166,11 @@ ROWS = (
         events=Shape(
             id=Head("webhook-id"), type=Path("type"), data="data", occurred_at=Occurred("created_at")
         ),
-        docs="https://platform.openai.com/docs/guides/webhooks",
+        docs="https://developers.openai.com/api/docs/guides/webhooks",
         facts=Facts(
             retry_horizon=72 * 3600.0,
             id_survives_retry=True,
-            source="https://platform.openai.com/docs/guides/webhooks",
-            unconfirmed=frozenset({"retry_horizon"}),
+            source="https://developers.openai.com/api/docs/guides/webhooks",
         ),
     ),
     Provider(

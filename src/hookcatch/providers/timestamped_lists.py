@@ -241,12 +241,11 @@ ROWS = (
             data="data.attributes.payload",
             occurred_at=Occurred("data.attributes.created-at"),
         ),
-        docs="https://docs.withpersona.com/webhooks",
-        confirmed=False,
+        docs="https://docs.withpersona.com/webhooks-best-practices",
         facts=Facts(
+            ack_deadline=5.0,
             id_survives_retry=True,
-            source="https://docs.withpersona.com/webhooks",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://docs.withpersona.com/webhooks-best-practices",
         ),
     ),
 )

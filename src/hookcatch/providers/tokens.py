@@ -91,8 +91,8 @@ ROWS = (
             ack_deadline=20.0,
             retry_horizon=3 * 86400.0,
             id_survives_retry=True,
-            source="https://github.com/chargebee/chargebee-node",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+            source="https://www.chargebee.com/docs/2.0/webhook_settings.html",
+            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
         ),
     ),
     Provider(
