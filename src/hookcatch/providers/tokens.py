@@ -129,9 +129,10 @@ ROWS = (
         body_is_signed=False,
         facts=Facts(
             retry_horizon=12_900.0,
+            retry_schedule=(300.0, 2100.0, 12_900.0),
             id_survives_retry=True,
             source="https://github.com/figma/rest-api-spec",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+            unconfirmed=frozenset({"retry_horizon", "retry_schedule", "id_survives_retry"}),
         ),
     ),
     Provider(
@@ -207,6 +208,8 @@ ROWS = (
         confirmed=False,
         facts=Facts(
             ack_deadline=30.0,
+            retry_horizon=86400.0,
+            retry_schedule=(900.0, 3600.0, 10_800.0, 21_600.0, 43_200.0, 86400.0),
             id_survives_retry=True,
             source="https://docs.xendit.co/webhook/delivery-attempts-and-retries",
             unconfirmed=frozenset({"id_survives_retry"}),

@@ -40,8 +40,8 @@ ROWS = (
             ack_deadline=5.0,
             retry_horizon=86400.0,
             id_survives_retry=True,
-            source="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+            source="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html",
+            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
         ),
     ),
     Provider(
