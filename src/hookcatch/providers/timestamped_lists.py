@@ -154,8 +154,7 @@ ROWS = (
             retry_horizon=3 * 86400.0,
             id_survives_retry=True,
             bad_signature_status=400,
-            source="https://docs.stripe.com/webhooks/process-undelivered-events",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://docs.stripe.com/webhooks",
         ),
     ),
     Provider(
