@@ -50,7 +50,7 @@ ROWS = (
         scheme=Token(Query("secret")),
         events=Shape(
             id=Path("id"),
-            type=Path("eventType"),
+            type=AnyOf((Path("eventType"), Path("type"))),
             data="data",
             occurred_at=Occurred("eventTime"),
             batch=Batch(),
@@ -139,11 +139,11 @@ ROWS = (
         docs="https://hasura.io/docs/2.0/event-triggers/payload/",
         id_is_signed=False,
         body_is_signed=False,
-        confirmed=False,
+        # The deadline is the default; how often it tries again is a setting too, by default not at all.
         facts=Facts(
+            ack_deadline=60.0,
             id_survives_retry=True,
-            source="https://hasura.io/docs/2.0/event-triggers/payload/",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://hasura.io/docs/2.0/event-triggers/create-trigger/",
         ),
     ),
     Provider(
