@@ -155,8 +155,8 @@ ROWS = (
             data="data",
             occurred_at=Occurred("timestamp", per_second=1000),
         ),
-        docs="https://clerk.com/docs/webhooks/overview",
-        # Clerk sends through Svix: https://clerk.com/docs/guides/development/webhooks/overview.
+        docs="https://clerk.com/docs/guides/development/webhooks/overview",
+        # Clerk sends through Svix.
         facts=SVIX_FACTS,
     ),
     Provider(

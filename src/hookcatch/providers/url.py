@@ -88,7 +88,7 @@ ROWS = (
             bad_signature_status=403,
             disables="three weeks without a 2xx",
             source="https://developer.squareup.com/docs/webhooks/troubleshooting",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            unconfirmed=frozenset({"ack_deadline"}),
         ),
     ),
     Provider(
