@@ -99,13 +99,14 @@ ROWS = (
         name="datadog",
         title="Datadog",
         scheme=BASIC,
-        # The body is a template of the user.
+        # The body is a template of the user, who sets the headers too.
         events=Shape(),
         docs="https://docs.datadoghq.com/integrations/webhooks/",
         id_is_signed=False,
         body_is_signed=False,
-        confirmed=False,
-        facts=Facts(source="https://docs.datadoghq.com/integrations/webhooks/"),
+        facts=Facts(
+            source="https://docs.datadoghq.com/api/latest/webhooks-integration",
+        ),
     ),
     Provider(
         name="google_drive",
@@ -182,7 +183,6 @@ ROWS = (
         docs="https://postmarkapp.com/developer/webhooks/webhooks-overview",
         id_is_signed=False,
         body_is_signed=False,
-        confirmed=False,
         facts=Facts(
             retry_horizon=37_260.0,
             retry_schedule=(60.0, 360.0, 960.0, 1560.0, 2160.0, 3060.0, 4860.0, 8460.0, 15_660.0, 37_260.0),
