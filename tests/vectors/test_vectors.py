@@ -175,9 +175,10 @@ def changes_of(one: Vector, name: bytes, value: bytes) -> list[bytes]:
 
 def carries(one: Vector, name: bytes, value: bytes, at: int) -> bool:
     """Whether the byte is of a signature that verified, and not of another one in the same list."""
-    for between in (b" ", b",", b";", b"&"):
+    for between in (b", ", b" ", b",", b";", b"&"):
         if between in value:
-            start = value.rfind(between, 0, at) + 1
+            before = value.rfind(between, 0, at)
+            start = before + len(between) if before >= 0 else 0
             end = value.find(between, at)
             item = value[start : end if end >= 0 else None]
             others = between.join(other for other in value.split(between) if other != item)

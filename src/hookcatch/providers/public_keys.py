@@ -76,12 +76,10 @@ ROWS = (
         events=Shape(
             type=AnyOf((Head("x-netlify-event"), Path("state"))), occurred_at=Occurred("updated_at")
         ),
-        docs="https://docs.netlify.com/site-deploys/notifications/",
-        confirmed=False,
+        docs="https://docs.netlify.com/deploy/deploy-notifications/",
         facts=Facts(
-            id_survives_retry=True,
-            source="https://docs.netlify.com/site-deploys/notifications/",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            bad_signature_status=403,
+            source="https://docs.netlify.com/deploy/deploy-notifications/",
         ),
     ),
     Provider(
@@ -91,12 +89,14 @@ ROWS = (
         scheme=Jwt(algorithm="ES256", token=Header("plaid-verification")),
         events=Shape(type=Joined((Path("webhook_type"), Path("webhook_code")))),
         docs="https://plaid.com/docs/api/webhooks/webhook-verification/",
+        # Tried again after 30 seconds, then each time after four times as long.
         facts=Facts(
             ack_deadline=10.0,
             retry_horizon=86400.0,
             id_survives_retry=True,
+            disables="over 90 % of a day's webhooks rejected",
             source="https://plaid.com/docs/api/webhooks/",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
@@ -117,8 +117,7 @@ ROWS = (
         facts=Facts(
             retry_horizon=86400.0,
             id_survives_retry=True,
-            source="https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+            source="https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook",
         ),
     ),
     Provider(
@@ -161,9 +160,11 @@ ROWS = (
             occurred_at=Occurred("data.occurred_at"),
         ),
         docs="https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks",
+        # Three tries for each of its URLs, at times it does not tell.
         facts=Facts(
+            ack_deadline=2.0,
             id_survives_retry=True,
-            source="https://github.com/team-telnyx/telnyx-python",
+            source="https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -177,10 +178,10 @@ ROWS = (
             key=keys.PublicKey(),
         ),
         events=Shape(type=Path("type"), data="data", occurred_at=Occurred("timestamp", per_second=1000)),
-        docs="https://developers.fireblocks.com/docs/webhooks-notifications",
+        docs="https://developers.fireblocks.com/reference/verify-requests",
         facts=Facts(
             id_survives_retry=True,
-            source="https://developers.fireblocks.com/docs/webhooks-notifications",
+            source="https://developers.fireblocks.com/reference/verify-requests",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -198,9 +199,10 @@ ROWS = (
         events=Shape(id=Path("id"), type=Path("event"), occurred_at=Occurred("createdAt")),
         docs="https://docs.livekit.io/home/server/webhooks/",
         facts=Facts(
+            retry_horizon=15.0,
+            retry_schedule=(1.0, 3.0, 7.0, 15.0),
             id_survives_retry=True,
-            source="https://github.com/livekit/python-sdks",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://github.com/livekit/protocol/blob/main/webhook/url_notifier.go",
         ),
     ),
     Provider(
@@ -219,8 +221,9 @@ ROWS = (
         handshakes=(MONDAY,),
         id_is_signed=False,
         body_is_signed=False,
-        confirmed=False,
         facts=Facts(
+            retry_horizon=1800.0,
+            retry_schedule=tuple(60.0 * minute for minute in range(1, 31)),
             id_survives_retry=True,
             source="https://developer.monday.com/api-reference/docs/webhooks",
             unconfirmed=frozenset({"id_survives_retry"}),
@@ -235,11 +238,13 @@ ROWS = (
             type=AnyOf((Path("status"), Path("message_type"))),
             occurred_at=Occurred("timestamp"),
         ),
-        docs="https://developer.vonage.com/en/getting-started/concepts/webhooks",
-        confirmed=False,
+        docs="https://developer.vonage.com/en/messages/concepts/signed-webhooks",
+        # The deadline is that of a call's answer; messages are tried again for a day.
         facts=Facts(
+            ack_deadline=5.0,
+            retry_horizon=86400.0,
             id_survives_retry=True,
-            source="https://github.com/Vonage/vonage-python-sdk",
+            source="https://github.com/Nexmo/nexmo-developer/blob/main/_documentation/en/messages/concepts/signed-webhooks.md",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),

@@ -6,6 +6,7 @@ https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-w
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from hookcatch.signing import keys
 from hookcatch.signing.encoding import BASE64
@@ -25,14 +26,15 @@ from .shapes import AnyOf, Head, Joined, Occurred, Path, Shape
 _ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")
 
 
-def standard(*prefixes: str, key: keys.KeyFormat = keys.Base64("whsec_")) -> Scheme:
+def standard(*prefixes: str, key: keys.KeyFormat = keys.Base64("whsec_"), between: bytes = b" ") -> Scheme:
     """Standard Webhooks with headers of these prefixes, the first present counting: `v1` for a shared secret,
-    `v1a` for a key that begins with `whpk_` (public) or `whsk_` (private)."""
+    `v1a` for a key that begins with `whpk_` (public) or `whsk_` (private). `between` is what stands between two
+    signatures."""
 
     def signed(tag: str, algorithm: Hmac | Ed25519, key: keys.KeyFormat) -> Signed:
         return Signed(
             algorithm=algorithm,
-            signature=Tagged(tuple(f"{prefix}-signature" for prefix in prefixes), tag),
+            signature=Tagged(tuple(f"{prefix}-signature" for prefix in prefixes), tag, between),
             encoding=BASE64,
             key=key,
             time=Timestamp(_either(tuple(Header(f"{prefix}-timestamp") for prefix in prefixes))),
@@ -49,12 +51,23 @@ def _either(places: tuple[Header, ...]) -> Place:
     return places[0] if len(places) == 1 else FirstOf(places)
 
 
+# What the specification recommends.
 _FACTS = Facts(
     ack_deadline=15.0,
     retry_horizon=272_105.0,
+    retry_schedule=(5.0, 305.0, 2105.0, 9305.0, 27_305.0, 63_305.0, 113_705.0, 185_705.0, 272_105.0),
     id_survives_retry=True,
     disables="410",
-    source="https://github.com/standard-webhooks/standard-webhooks",
+    source="https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
+)
+
+SVIX_FACTS = Facts(
+    ack_deadline=15.0,
+    retry_horizon=99_305.0,
+    retry_schedule=(5.0, 305.0, 2105.0, 9305.0, 27_305.0, 63_305.0, 99_305.0),
+    id_survives_retry=True,
+    disables="five days of failures",
+    source="https://docs.svix.com/retries",
 )
 
 ROWS = (
@@ -79,13 +92,7 @@ ROWS = (
             occurred_at=Occurred("timestamp"),
         ),
         docs="https://docs.svix.com/receiving/verifying-payloads/how-manual",
-        facts=Facts(
-            ack_deadline=15.0,
-            retry_horizon=99_305.0,
-            id_survives_retry=True,
-            disables="five days of failures",
-            source="https://docs.svix.com/retries",
-        ),
+        facts=SVIX_FACTS,
     ),
     Provider(
         name="anthropic",
@@ -118,10 +125,23 @@ ROWS = (
         ),
         docs="https://developer.bigcommerce.com/docs/integrations/webhooks",
         facts=Facts(
-            retry_horizon=172_890.0,
+            retry_horizon=173_040.0,
+            retry_schedule=(
+                60.0,
+                240.0,
+                540.0,
+                1140.0,
+                2040.0,
+                3840.0,
+                7440.0,
+                14_640.0,
+                36_240.0,
+                86_640.0,
+                173_040.0,
+            ),
             id_survives_retry=True,
             disables="48 hours of failures; a success rate under 90 % in two minutes pauses the domain",
-            source="https://developer.bigcommerce.com/docs/integrations/webhooks",
+            source="https://github.com/bigcommerce/docs/blob/main/docs/integrations/webhooks/https-webhook-overview.mdx",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -135,14 +155,9 @@ ROWS = (
             data="data",
             occurred_at=Occurred("timestamp", per_second=1000),
         ),
-        docs="https://clerk.com/docs/webhooks/overview",
-        facts=Facts(
-            ack_deadline=15.0,
-            retry_horizon=99_305.0,
-            id_survives_retry=True,
-            disables="five days of failures",
-            source="https://github.com/clerk/javascript",
-        ),
+        docs="https://clerk.com/docs/guides/development/webhooks/overview",
+        # Clerk sends through Svix.
+        facts=SVIX_FACTS,
     ),
     Provider(
         name="openai",
@@ -151,12 +166,11 @@ ROWS = (
         events=Shape(
             id=Head("webhook-id"), type=Path("type"), data="data", occurred_at=Occurred("created_at")
         ),
-        docs="https://platform.openai.com/docs/guides/webhooks",
+        docs="https://developers.openai.com/api/docs/guides/webhooks",
         facts=Facts(
             retry_horizon=72 * 3600.0,
             id_survives_retry=True,
-            source="https://platform.openai.com/docs/guides/webhooks",
-            unconfirmed=frozenset({"retry_horizon"}),
+            source="https://developers.openai.com/api/docs/guides/webhooks",
         ),
     ),
     Provider(
@@ -167,10 +181,13 @@ ROWS = (
             id=Head("webhook-id"), type=Path("type"), data="data", occurred_at=Occurred("timestamp")
         ),
         docs="https://polar.sh/docs/integrate/webhooks/delivery",
+        # Nine further tries, after a random part of 4, 8, 16 ... 1024 seconds.
         facts=Facts(
+            ack_deadline=10.0,
+            retry_horizon=2044.0,
             id_survives_retry=True,
-            source="https://github.com/polarsource/polar-python",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            disables="ten failed deliveries in a row",
+            source="https://github.com/polarsource/polar/blob/main/server/polar/webhook/tasks.py",
         ),
     ),
     Provider(
@@ -179,28 +196,24 @@ ROWS = (
         scheme=standard("svix"),
         events=Shape(id=Head("svix-id"), type=Path("type"), data="data", occurred_at=Occurred("created_at")),
         docs="https://resend.com/docs/dashboard/webhooks/verify-webhooks-requests",
-        facts=Facts(
-            ack_deadline=15.0,
-            retry_horizon=99_305.0,
-            id_survives_retry=True,
-            source="https://github.com/resend/resend-python",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon"}),
-        ),
+        # The schedule is Svix's: https://resend.com/docs/webhooks/retries-and-replays.
+        facts=replace(SVIX_FACTS, unconfirmed=frozenset({"ack_deadline", "disables"})),
     ),
     Provider(
         name="supabase",
         title="Supabase Auth Hooks",
         # The secret is `v1,whsec_...`, or several joined by `|`. What is answered decides: use a reply handler.
-        scheme=standard("webhook", key=keys.Several("|", keys.Base64("v1,whsec_"))),
+        scheme=standard("webhook", key=keys.Several("|", keys.Base64("v1,whsec_")), between=b", "),
         events=Shape(id=Head("webhook-id")),
         docs="https://supabase.com/docs/guides/auth/auth-hooks",
+        # The deadline is that of all tries together.
         facts=Facts(
             ack_deadline=5.0,
-            retry_horizon=6.0,
-            id_survives_retry=True,
+            retry_horizon=4.0,
+            retry_schedule=(2.0, 4.0),
+            id_survives_retry=False,
             max_body=20 * 1024,
-            source="https://supabase.com/docs/guides/auth/auth-hooks",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://github.com/supabase/auth/blob/master/internal/hooks/hookshttp/hookshttp.go",
         ),
     ),
     Provider(
@@ -217,10 +230,11 @@ ROWS = (
         facts=Facts(
             ack_deadline=10.0,
             retry_horizon=0.0,
+            retry_schedule=(),
             id_survives_retry=True,
+            max_body=25 * 1024 * 1024,
             disables="four failures in a row for a while, forty for good",
-            source="https://docs.gitlab.com/user/project/integrations/webhooks/",
-            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
+            source="https://gitlab.com/gitlab-org/gitlab/-/blob/master/app/services/web_hook_service.rb",
         ),
     ),
     Provider(

@@ -258,8 +258,9 @@ ROWS = (
         body_is_signed=False,
         facts=Facts(
             ack_deadline=5.0,
+            retry_horizon=4 * 3600.0,
             id_survives_retry=True,
-            source="https://github.com/segmentio/action-destinations",
+            source="https://segment.com/docs/connections/destinations/catalog/webhooks/",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),

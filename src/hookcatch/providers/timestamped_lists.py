@@ -52,10 +52,12 @@ ROWS = (
         events=Shape(type=Path("event"), data="payload", occurred_at=Occurred("created_at")),
         docs="https://developer.calendly.com/api-docs/overview/webhooks/webhook-signatures",
         facts=Facts(
+            ack_deadline=15.0,
             retry_horizon=86400.0,
             id_survives_retry=True,
-            source="https://developer.calendly.com/api-docs/overview/webhooks/webhook-signatures",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+            disables="24 hours of failures",
+            source="https://developer.calendly.com/api-docs/overview/webhooks/webhook-errors",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
@@ -88,8 +90,8 @@ ROWS = (
             ack_deadline=5.0,
             retry_horizon=3 * 86400.0,
             id_survives_retry=True,
-            source="https://github.com/PaddleHQ/paddle-python-sdk",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+            source="https://developer.paddle.com/webhooks/about/respond-to-webhooks",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
@@ -107,8 +109,21 @@ ROWS = (
         ),
         docs="https://docs.recurly.com/recurly-subscriptions/docs/webhooks",
         facts=Facts(
+            retry_horizon=262_308.0,
+            retry_schedule=(
+                10.0,
+                84.0,
+                350.0,
+                1128.0,
+                3186.0,
+                8316.0,
+                20_614.0,
+                49_296.0,
+                114_842.0,
+                262_308.0,
+            ),
             id_survives_retry=True,
-            source="https://github.com/recurly/recurly-client-ruby/blob/v4-v2021-02-25/lib/recurly/webhooks.rb",
+            source="https://docs.recurly.com/recurly-subscriptions/docs/automatic-retries",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -122,10 +137,11 @@ ROWS = (
         id_is_signed=False,
         facts=Facts(
             ack_deadline=30.0,
-            retry_horizon=1800.0,
+            retry_horizon=60.0,
+            retry_schedule=(30.0, 60.0),
             id_survives_retry=True,
-            source="https://github.com/sanity-io/webhook-toolkit",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+            source="https://www.sanity.io/docs/changelog/50ec6abf-fe0c-475b-ae72-314148860132",
+            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
         ),
     ),
     Provider(
@@ -139,7 +155,6 @@ ROWS = (
             id_survives_retry=True,
             bad_signature_status=400,
             source="https://docs.stripe.com/webhooks",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
         ),
     ),
     Provider(
@@ -188,12 +203,13 @@ ROWS = (
         # Nothing names the event: give each its own source.
         events=Shape(),
         docs="https://docs.ghost.org/webhooks",
+        # It asks `got` for five retries, which makes none of a POST.
         facts=Facts(
             ack_deadline=2.0,
-            id_survives_retry=True,
+            retry_horizon=0.0,
+            retry_schedule=(),
             disables="410",
-            source="https://github.com/TryGhost/Ghost",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://github.com/TryGhost/Ghost/blob/main/ghost/core/core/server/services/webhooks/webhook-trigger.js",
         ),
     ),
     Provider(
@@ -224,12 +240,11 @@ ROWS = (
             data="data.attributes.payload",
             occurred_at=Occurred("data.attributes.created-at"),
         ),
-        docs="https://docs.withpersona.com/webhooks",
-        confirmed=False,
+        docs="https://docs.withpersona.com/webhooks-best-practices",
         facts=Facts(
+            ack_deadline=5.0,
             id_survives_retry=True,
-            source="https://docs.withpersona.com/webhooks",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://docs.withpersona.com/webhooks-best-practices",
         ),
     ),
 )

@@ -130,13 +130,10 @@ ROWS = (
         docs="https://dev.twitch.tv/docs/eventsub/handling-webhook-events/",
         handshakes=(TWITCH,),
         facts=Facts(
-            ack_deadline=10.0,
             id_survives_retry=True,
             bad_signature_status=403,
-            success_status=204,
-            disables="too many failures revoke the subscription",
-            source="https://github.com/twitchdev/twitch-cli",
-            unconfirmed=frozenset({"ack_deadline", "bad_signature_status", "success_status", "disables"}),
+            disables="too many answers that took longer than a few seconds",
+            source="https://dev.twitch.tv/docs/eventsub/handling-webhook-events",
         ),
     ),
     Provider(
@@ -170,11 +167,12 @@ ROWS = (
         handshakes=(ZOOM,),
         facts=Facts(
             ack_deadline=3.0,
-            retry_horizon=7500.0,
+            retry_horizon=5100.0,
+            retry_schedule=(300.0, 1500.0, 5100.0),
             id_survives_retry=True,
             disables="a validation, made every 72 hours, that fails",
-            source="https://github.com/zoom/rivet-javascript",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+            source="https://developers.zoom.us/blog/webhook-delays",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
 )

@@ -40,8 +40,8 @@ ROWS = (
             ack_deadline=5.0,
             retry_horizon=86400.0,
             id_survives_retry=True,
-            source="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+            source="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html",
+            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
         ),
     ),
     Provider(
@@ -50,7 +50,7 @@ ROWS = (
         scheme=Token(Query("secret")),
         events=Shape(
             id=Path("id"),
-            type=Path("eventType"),
+            type=AnyOf((Path("eventType"), Path("type"))),
             data="data",
             occurred_at=Occurred("eventTime"),
             batch=Batch(),
@@ -63,6 +63,7 @@ ROWS = (
             ack_deadline=30.0,
             retry_horizon=86400.0,
             id_survives_retry=True,
+            disables="400 or 413 ends the retries of that delivery",
             source="https://learn.microsoft.com/en-us/azure/event-grid/delivery-and-retry",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
@@ -72,12 +73,12 @@ ROWS = (
         title="Brevo",
         scheme=BEARER,
         events=Shape(type=Path("event"), occurred_at=Occurred("ts_epoch", per_second=1000)),
-        docs="https://developers.brevo.com/docs/how-to-use-webhooks",
+        docs="https://developers.brevo.com/docs/secured-webhooks",
         id_is_signed=False,
         body_is_signed=False,
-        confirmed=False,
         facts=Facts(
-            retry_horizon=11.2 * 3600,
+            retry_horizon=40_200.0,
+            retry_schedule=(600.0, 4200.0, 11_400.0, 40_200.0),
             id_survives_retry=True,
             disables="a 4xx but 429, or a 5xx, ends the retries of that delivery",
             source="https://developers.brevo.com/docs/retry-mechanism",
@@ -98,13 +99,14 @@ ROWS = (
         name="datadog",
         title="Datadog",
         scheme=BASIC,
-        # The body is a template of the user.
+        # The body is a template of the user, who sets the headers too.
         events=Shape(),
         docs="https://docs.datadoghq.com/integrations/webhooks/",
         id_is_signed=False,
         body_is_signed=False,
-        confirmed=False,
-        facts=Facts(source="https://docs.datadoghq.com/integrations/webhooks/"),
+        facts=Facts(
+            source="https://docs.datadoghq.com/api/latest/webhooks-integration",
+        ),
     ),
     Provider(
         name="google_drive",
@@ -118,11 +120,10 @@ ROWS = (
         docs="https://developers.google.com/workspace/drive/api/guides/push",
         id_is_signed=False,
         body_is_signed=False,
-        confirmed=False,
         facts=Facts(
             id_survives_retry=True,
             disables="the channel expires",
-            source="https://developers.google.com/workspace/drive/api/guides/push",
+            source="https://github.com/googleapis/google-api-java-client/blob/main/google-api-client-servlet/src/main/java/com/google/api/client/googleapis/extensions/servlet/notifications/WebhookHeaders.java",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -139,11 +140,11 @@ ROWS = (
         docs="https://hasura.io/docs/2.0/event-triggers/payload/",
         id_is_signed=False,
         body_is_signed=False,
-        confirmed=False,
+        # The deadline is the default; how often it tries again is a setting too, by default not at all.
         facts=Facts(
+            ack_deadline=60.0,
             id_survives_retry=True,
-            source="https://hasura.io/docs/2.0/event-triggers/payload/",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://hasura.io/docs/2.0/event-triggers/create-trigger/",
         ),
     ),
     Provider(
@@ -154,7 +155,10 @@ ROWS = (
         docs="https://huggingface.co/docs/hub/webhooks",
         id_is_signed=False,
         body_is_signed=False,
-        facts=Facts(source="https://huggingface.co/docs/hub/webhooks"),
+        facts=Facts(
+            disables="1,000 deliveries in 24 hours",
+            source="https://huggingface.co/docs/hub/webhooks",
+        ),
     ),
     Provider(
         name="mailchimp",
@@ -179,13 +183,14 @@ ROWS = (
         docs="https://postmarkapp.com/developer/webhooks/webhooks-overview",
         id_is_signed=False,
         body_is_signed=False,
-        confirmed=False,
         facts=Facts(
+            retry_horizon=37_260.0,
+            retry_schedule=(60.0, 360.0, 960.0, 1560.0, 2160.0, 3060.0, 4860.0, 8460.0, 15_660.0, 37_260.0),
             bad_signature_status=403,
             id_survives_retry=True,
             disables="403 ends the retries of that delivery",
-            source="https://postmarkapp.com/developer/webhooks/webhooks-overview",
-            unconfirmed=frozenset({"bad_signature_status", "id_survives_retry", "disables"}),
+            source="https://postmarkapp.com/support/article/understanding-inbound-webhook-retries-in-postmark",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
@@ -214,11 +219,11 @@ ROWS = (
         docs="https://developers.sparkpost.com/api/webhooks/",
         id_is_signed=False,
         body_is_signed=False,
-        confirmed=False,
         facts=Facts(
+            ack_deadline=10.0,
+            retry_horizon=8 * 3600.0,
             id_survives_retry=True,
-            source="https://developers.sparkpost.com/api/webhooks/",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://github.com/SparkPost/developers.sparkpost.com/blob/master/content/api/webhooks.apib",
         ),
     ),
     Provider(
@@ -233,7 +238,12 @@ ROWS = (
         docs="https://docs.strapi.io/cms/backend-customization/webhooks",
         id_is_signed=False,
         body_is_signed=False,
-        facts=Facts(source="https://github.com/strapi/strapi"),
+        facts=Facts(
+            ack_deadline=10.0,
+            retry_horizon=0.0,
+            retry_schedule=(),
+            source="https://github.com/strapi/strapi/blob/develop/packages/core/core/src/services/webhook-runner.ts",
+        ),
     ),
     Provider(
         name="ms_graph",

@@ -86,8 +86,9 @@ ROWS = (
             retry_horizon=86400.0,
             id_survives_retry=True,
             bad_signature_status=403,
-            source="https://developer.squareup.com/docs/webhooks/overview",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+            disables="three weeks without a 2xx",
+            source="https://developer.squareup.com/docs/webhooks/troubleshooting",
+            unconfirmed=frozenset({"ack_deadline"}),
         ),
     ),
     Provider(
@@ -218,8 +219,9 @@ ROWS = (
         docs="https://docs.bird.com/api/notifications-api/api-reference/webhook-subscriptions/verifying-a-webhook",
         url_is_signed=True,
         facts=Facts(
+            retry_horizon=8 * 3600.0,
             id_survives_retry=True,
-            source="https://docs.bird.com/api/notifications-api/api-reference/webhook-subscriptions/verifying-a-webhook",
+            source="https://docs.bird.com/api/notifications-api/retries",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
