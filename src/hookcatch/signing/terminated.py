@@ -154,7 +154,7 @@ class ClientCertificate:
                 raise Rejected("bad_signature", "the proxy has not verified the certificate")
             try:
                 certificate = load(der)
-            except ValueError:
+            except Exception:  # of several kinds, all of them about what was sent
                 _malformed(title)
             found = [at for at, knows in enumerate(known) if knows(der, certificate)]
             if not found:

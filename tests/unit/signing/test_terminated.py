@@ -36,7 +36,9 @@ def refused(scheme: ClientCertificate, request: Request, pin: str = PINNED, now:
 
 
 @pytest.mark.parametrize("place", PLACES, ids=repr)
-@pytest.mark.parametrize("pin", [PINNED, PINNED.upper().replace("SHA256", "sha256"), PEM, PEM + "\n"])
+@pytest.mark.parametrize(
+    "pin", [PINNED, PINNED.upper().replace("SHA256", "sha256"), PEM, PEM + "\n"], ids=range(4)
+)
 def test_it_is_known_by_its_fingerprint_or_by_itself_in_every_spelling(place: Any, pin: str) -> None:
     scheme = ClientCertificate(place)
     passed = scheme.sign(BLANK, Secret(PEM.encode()), NOW)
