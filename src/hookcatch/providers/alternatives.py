@@ -234,15 +234,16 @@ ROWS = (
         title="Hook0 and Coinbase CDP",
         scheme=Strongest((_hook0("v1"), _hook0("v0"))),
         events=Shape(
-            id=AnyOf((Head("x-event-id"), Path("id"))),
+            id=AnyOf((Head("x-event-id"), Path("eventId"), Path("id"))),
             type=AnyOf((Path("event_type"), Path("eventType"), Path("event"), Path("type"))),
         ),
         docs="https://documentation.hook0.com/",
         id_is_signed=False,
         facts=Facts(
+            ack_deadline=15.0,
+            # 3 s, 10 s, 3 min, 30 min, 1 h, 3 h, 5 h, then every 10 h, as long as the server is told to.
             id_survives_retry=True,
-            source="https://github.com/hook0/hook0",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://github.com/hook0/hook0/blob/master/documentation/explanation/webhook-retry-logic.md",
         ),
     ),
     Provider(
@@ -319,7 +320,12 @@ ROWS = (
         ),
         docs="https://developer.signalwire.com/",
         url_is_signed=True,
-        facts=Facts(bad_signature_status=403, source="https://github.com/signalwire/signalwire-python"),
+        facts=Facts(
+            ack_deadline=5.0,
+            retry_horizon=15.0,
+            bad_signature_status=403,
+            source="https://github.com/signalwire/docs/blob/main/fern/products/compatibility-api/pages/cxml/guides/webhooks/index.mdx",
+        ),
     ),
     Provider(
         name="tiktok_shop",

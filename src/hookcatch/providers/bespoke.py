@@ -241,7 +241,6 @@ ROWS = (
             id_survives_retry=True,
             success_body="[accepted]",
             source="https://docs.adyen.com/development-resources/webhooks/troubleshoot",
-            unconfirmed=frozenset({"ack_deadline"}),
         ),
     ),
     Provider(

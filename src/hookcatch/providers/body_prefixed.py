@@ -10,7 +10,7 @@ from hookcatch.signing.schemes import Signed
 from .body import of_body
 from .handshakes import echo_query, probe
 from .row import Facts, Provider
-from .shapes import AnyOf, Head, Joined, Occurred, Path, Shape
+from .shapes import AnyOf, Batch, Head, Joined, Occurred, Path, Shape
 
 GITHUB_EVENTS = Shape(
     id=Head("x-github-delivery"),
@@ -20,10 +20,10 @@ GITHUB_EVENTS = Shape(
 GITHUB_FACTS = Facts(
     ack_deadline=10.0,
     retry_horizon=0.0,
+    retry_schedule=(),
     id_survives_retry=True,
     max_body=25 * 1024 * 1024,
-    source="https://docs.github.com/en/webhooks",
-    unconfirmed=frozenset({"max_body"}),
+    source="https://docs.github.com/en/webhooks/using-webhooks/best-practices-for-using-webhooks",
 )
 
 
@@ -71,8 +71,9 @@ ROWS = (
         facts=Facts(
             ack_deadline=10.0,
             id_survives_retry=True,
-            source="https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
-            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
+            max_body=256 * 1024,
+            source="https://support.atlassian.com/bitbucket-cloud/docs/troubleshoot-webhooks/",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
@@ -184,8 +185,8 @@ ROWS = (
             ack_deadline=5.0,
             retry_horizon=48 * 3600.0,
             id_survives_retry=True,
-            disables="three 4xx in a row, for a day; a 4xx is never tried again",
-            source="https://github.com/PagerDuty/developer-docs",
+            disables="three given up in a row, for a day; a 4xx but 429 is never tried again",
+            source="https://github.com/PagerDuty/developer-docs/blob/main/docs/webhooks/02-Behavior.md",
         ),
     ),
     Provider(
@@ -206,10 +207,9 @@ ROWS = (
         name="meta",
         title="Meta (Facebook, Instagram, Messenger, WhatsApp)",
         scheme=of_body("x-hub-signature-256", prefix="sha256="),
-        # A retry may gather other entries: the first of them names nothing.
-        events=Shape(type=Path("object")),
+        # Up to a thousand entries at once, and no ids.
+        events=Shape(type=Path("object"), batch=Batch("entry", shared=("object",))),
         docs="https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
-        confirmed=False,
         handshakes=(
             echo_query("hub.challenge", when=(("hub.mode", "subscribe"),), agreed="hub.verify_token"),
         ),
