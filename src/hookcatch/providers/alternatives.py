@@ -210,10 +210,11 @@ ROWS = (
         body_is_signed=False,
         facts=Facts(
             ack_deadline=15.0,
+            # Three tries 20 seconds apart, if the subscription does not say more; never longer than an hour.
             retry_horizon=3600.0,
             id_survives_retry=True,
             source="https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon"}),
+            unconfirmed=frozenset({"ack_deadline"}),
         ),
     ),
     Provider(

@@ -177,7 +177,7 @@ ROWS = (
             type=AnyOf((Head("x-shopify-topic"), Head("shopify-topic"))),
             occurred_at=Occurred("updated_at"),
         ),
-        docs="https://shopify.dev/docs/apps/build/webhooks/subscribe/https",
+        docs="https://shopify.dev/docs/apps/build/webhooks/verify-deliveries",
         id_is_signed=False,
         facts=Facts(
             ack_deadline=5.0,
@@ -201,7 +201,8 @@ ROWS = (
         facts=Facts(
             ack_deadline=2.0,
             id_survives_retry=True,
-            source="https://github.com/line/line-bot-sdk-python",
+            disables="a server that fails for a long time",
+            source="https://developers.line.biz/en/docs/messaging-api/receiving-messages/",
             unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
         ),
     ),
@@ -216,7 +217,10 @@ ROWS = (
         ),
         events=Shape(id=Path("id"), type=Path("type"), occurred_at=Occurred("timestamp")),
         docs="https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook",
-        facts=Facts(ack_deadline=5.0, source="https://github.com/MicrosoftDocs/msteams-docs"),
+        facts=Facts(
+            ack_deadline=5.0,
+            source="https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook",
+        ),
     ),
     Provider(
         name="x",

@@ -173,8 +173,10 @@ ROWS = (
         events=Shape(type=AnyOf((Path("action"), Path("verification.status")))),
         docs="https://devdocs.veriff.com/docs/hmac-authentication-and-endpoint-security",
         facts=Facts(
+            # About once an hour.
+            retry_horizon=7 * 86400.0,
             id_survives_retry=True,
-            source="https://devdocs.veriff.com/docs/webhooks-guide",
+            source="https://help.veriff.com/en/articles/3250261-how-long-does-it-take-for-veriff-to-communicate-a-decision",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),

@@ -57,7 +57,7 @@ ROWS = (
             id_survives_retry=True,
             success_body="",
             disables="a webhook that is not refreshed for 7 days expires",
-            source="https://github.com/gtalarico/pyairtable",
+            source="https://airtable.com/developers/web/api/webhooks-overview",
             unconfirmed=frozenset({"id_survives_retry", "disables"}),
         ),
     ),
@@ -84,7 +84,9 @@ ROWS = (
         docs="https://confluence.atlassian.com/bitbucketserver/manage-webhooks-938025878.html",
         id_is_signed=False,
         facts=Facts(
-            source="https://github.com/go-playground/webhooks/tree/master/bitbucket-server",
+            disables="five failures, for 10 seconds, then for longer, up to 10 hours",
+            source="https://confluence.atlassian.com/bitbucketserver/manage-webhooks-938025878.html",
+            unconfirmed=frozenset({"disables"}),
         ),
     ),
     Provider(
@@ -97,7 +99,7 @@ ROWS = (
         facts=Facts(
             ack_deadline=10.0,
             id_survives_retry=True,
-            source="https://github.com/circleci/circleci-docs",
+            source="https://circleci.com/docs/guides/integration/outbound-webhooks/",
         ),
     ),
     Provider(
@@ -122,6 +124,7 @@ ROWS = (
             ack_deadline=5.0,
             retry_horizon=60.0,
             id_survives_retry=True,
+            disables="errors for seven days; more than 1000 in a row within 15 minutes, for 15 minutes",
             source="https://developers.intercom.com/docs/webhooks/webhook-notifications",
             unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
         ),
@@ -197,10 +200,13 @@ ROWS = (
         events=Shape(type=Head("x-discourse-event")),
         docs="https://meta.discourse.org/t/configure-webhooks-that-trigger-on-discourse-events-to-integrate-with-external-services/49045",
         facts=Facts(
-            retry_horizon=780 * 60.0,
+            ack_deadline=20.0,
+            # If the site tries again at all.
+            retry_horizon=156 * 60.0,
+            retry_schedule=(60.0, 360.0, 1860.0, 9360.0),
             id_survives_retry=True,
-            source="https://github.com/discourse/discourse",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            disables="404 or 410 at the last try",
+            source="https://github.com/discourse/discourse/blob/main/app/jobs/regular/emit_web_hook_event.rb",
         ),
     ),
     Provider(
