@@ -113,7 +113,6 @@ ROWS = (
             occurred_at=Occurred("form_response.submitted_at"),
         ),
         docs="https://www.typeform.com/developers/webhooks/secure-your-webhooks/",
-        confirmed=False,
         facts=Facts(
             ack_deadline=30.0,
             # 408, 423, 429 and 503 are tried again every 2-3 minutes for 10 hours, others after 5, 10 and 20 minutes,
