@@ -262,10 +262,10 @@ ROWS = (
         handshakes=(LARK,),
         facts=Facts(
             ack_deadline=3.0,
-            retry_horizon=7.1 * 3600,
+            retry_horizon=25515.0,
+            retry_schedule=(15.0, 315.0, 3915.0, 25515.0),
             id_survives_retry=True,
-            source="https://github.com/larksuite/oapi-sdk-python",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon"}),
+            source="https://open.feishu.cn/document/server-docs/event-subscription-guide/overview",
         ),
     ),
     Provider(
@@ -380,11 +380,12 @@ ROWS = (
         body_is_signed=False,
         facts=Facts(
             ack_deadline=5.0,
+            # Three tries, each when the one before got no answer.
             retry_horizon=15.0,
             id_survives_retry=True,
             success_body="success",
-            source="https://github.com/wechatpy/wechatpy",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+            source="https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Receiving_standard_messages.html",
+            unconfirmed=frozenset({"retry_horizon"}),
         ),
     ),
 )
