@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from urllib.parse import urlencode
 
 from hookcatch.core.errors import ConfigurationError, Rejected
@@ -228,7 +229,10 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         confirmed=False,
-        facts=Facts(source="https://open.dingtalk.com/document/orgapp/receive-message"),
+        facts=Facts(
+            source="https://open.dingtalk.com/document/orgapp/receive-message",
+            checked=date(2026, 11, 24),
+        ),
     ),
     Provider(
         name="hook0",
@@ -296,6 +300,7 @@ ROWS = (
             id_survives_retry=True,
             source="https://github.com/evendis/mandrill-rails",
             unconfirmed=frozenset({"id_survives_retry"}),
+            checked=date(2026, 11, 24),
         ),
     ),
     Provider(

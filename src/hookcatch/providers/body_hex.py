@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from hookcatch.signing.fields import Payload
 from hookcatch.signing.mac import Hash, Hmac, Keccak256, Side
@@ -84,6 +85,7 @@ ROWS = (
             id_survives_retry=True,
             source="https://github.com/coinbase/coinbase-commerce-python",
             unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+            checked=date(2026, 11, 24),
         ),
     ),
     Provider(
@@ -261,7 +263,10 @@ ROWS = (
             id=Path("task_result_id"), type=Path("stage"), occurred_at=Occurred("task_result_created_at")
         ),
         docs="https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run-tasks/run-tasks-integration",
-        facts=Facts(source="https://github.com/hashicorp/terraform-run-task-scaffolding-go"),
+        facts=Facts(
+            source="https://github.com/hashicorp/terraform-run-task-scaffolding-go",
+            checked=date(2026, 11, 24),
+        ),
     ),
     Provider(
         name="vercel",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from hookcatch.signing.listed import AnyHeader
 from hookcatch.signing.mac import Hmac
 from hookcatch.signing.parts import BODY
@@ -194,6 +196,7 @@ ROWS = (
             id_survives_retry=True,
             source="https://github.com/Viber/viber-bot-python",
             unconfirmed=frozenset({"id_survives_retry"}),
+            checked=date(2026, 11, 24),
         ),
     ),
 )

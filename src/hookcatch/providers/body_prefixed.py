@@ -112,6 +112,7 @@ ROWS = (
         ),
         docs="https://confluence.atlassian.com/doc/managing-webhooks-1021225606.html",
         confirmed=False,
+        facts=Facts(source="https://confluence.atlassian.com/doc/managing-webhooks-1021225606.html"),
     ),
     Provider(
         name="intercom",

@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from urllib.parse import parse_qs, quote, urlsplit
 
 from hookcatch.core.errors import ConfigurationError, Rejected
@@ -174,7 +175,10 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         url_is_signed=True,
-        facts=Facts(source="https://pypi.org/project/atlassian-jwt/"),
+        facts=Facts(
+            source="https://pypi.org/project/atlassian-jwt/",
+            checked=date(2026, 11, 24),
+        ),
     ),
     Provider(
         name="contentful",
