@@ -298,9 +298,8 @@ ROWS = (
         url_is_signed=True,
         facts=Facts(
             id_survives_retry=True,
-            source="https://github.com/evendis/mandrill-rails",
+            source="https://mailchimp.com/developer/transactional/docs/webhooks/",
             unconfirmed=frozenset({"id_survives_retry"}),
-            checked=date(2026, 11, 24),
         ),
     ),
     Provider(

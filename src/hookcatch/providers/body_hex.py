@@ -83,9 +83,8 @@ ROWS = (
         facts=Facts(
             retry_horizon=3 * 86400.0,
             id_survives_retry=True,
-            source="https://github.com/coinbase/coinbase-commerce-python",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
-            checked=date(2026, 11, 24),
+            source="https://docs.cdp.coinbase.com/commerce/webhooks",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(

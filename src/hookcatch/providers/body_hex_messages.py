@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from hookcatch.signing.listed import AnyHeader
 from hookcatch.signing.mac import Hmac
 from hookcatch.signing.parts import BODY
@@ -193,10 +191,10 @@ ROWS = (
         ),
         docs="https://developers.viber.com/docs/api/rest-bot-api/",
         facts=Facts(
+            retry_horizon=3600.0,
             id_survives_retry=True,
-            source="https://github.com/Viber/viber-bot-python",
+            source="https://developers.viber.com/docs/faq/",
             unconfirmed=frozenset({"id_survives_retry"}),
-            checked=date(2026, 11, 24),
         ),
     ),
 )
