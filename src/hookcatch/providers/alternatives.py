@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from urllib.parse import urlencode
 
 from hookcatch.core.errors import ConfigurationError, Rejected
@@ -212,10 +213,11 @@ ROWS = (
         body_is_signed=False,
         facts=Facts(
             ack_deadline=15.0,
+            # Three tries 20 seconds apart, if the subscription does not say more; never longer than an hour.
             retry_horizon=3600.0,
             id_survives_retry=True,
             source="https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon"}),
+            unconfirmed=frozenset({"ack_deadline"}),
         ),
     ),
     Provider(
@@ -229,22 +231,26 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         confirmed=False,
-        facts=Facts(source="https://open.dingtalk.com/document/orgapp/receive-message"),
+        facts=Facts(
+            source="https://open.dingtalk.com/document/orgapp/receive-message",
+            checked=date(2026, 11, 24),
+        ),
     ),
     Provider(
         name="hook0",
         title="Hook0 and Coinbase CDP",
         scheme=Strongest((_hook0("v1"), _hook0("v0"))),
         events=Shape(
-            id=AnyOf((Head("x-event-id"), Path("id"))),
+            id=AnyOf((Head("x-event-id"), Path("eventId"), Path("id"))),
             type=AnyOf((Path("event_type"), Path("eventType"), Path("event"), Path("type"))),
         ),
         docs="https://documentation.hook0.com/",
         id_is_signed=False,
         facts=Facts(
+            ack_deadline=15.0,
+            # 3 s, 10 s, 3 min, 30 min, 1 h, 3 h, 5 h, then every 10 h, as long as the server is told to.
             id_survives_retry=True,
-            source="https://github.com/hook0/hook0",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://github.com/hook0/hook0/blob/master/documentation/explanation/webhook-retry-logic.md",
         ),
     ),
     Provider(
@@ -262,10 +268,10 @@ ROWS = (
         handshakes=(LARK, LARK_SEALED),
         facts=Facts(
             ack_deadline=3.0,
-            retry_horizon=7.1 * 3600,
+            retry_horizon=25515.0,
+            retry_schedule=(15.0, 315.0, 3915.0, 25515.0),
             id_survives_retry=True,
-            source="https://github.com/larksuite/oapi-sdk-python",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon"}),
+            source="https://open.feishu.cn/document/server-docs/event-subscription-guide/overview",
         ),
     ),
     Provider(
@@ -294,7 +300,7 @@ ROWS = (
         url_is_signed=True,
         facts=Facts(
             id_survives_retry=True,
-            source="https://github.com/evendis/mandrill-rails",
+            source="https://mailchimp.com/developer/transactional/docs/webhooks/",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -321,7 +327,12 @@ ROWS = (
         ),
         docs="https://developer.signalwire.com/",
         url_is_signed=True,
-        facts=Facts(bad_signature_status=403, source="https://github.com/signalwire/signalwire-python"),
+        facts=Facts(
+            ack_deadline=5.0,
+            retry_horizon=15.0,
+            bad_signature_status=403,
+            source="https://github.com/signalwire/docs/blob/main/fern/products/compatibility-api/pages/cxml/guides/webhooks/index.mdx",
+        ),
     ),
     Provider(
         name="tiktok_shop",
@@ -375,11 +386,12 @@ ROWS = (
         body_is_signed=False,
         facts=Facts(
             ack_deadline=5.0,
+            # Three tries, each when the one before got no answer.
             retry_horizon=15.0,
             id_survives_retry=True,
             success_body="success",
-            source="https://github.com/wechatpy/wechatpy",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+            source="https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Receiving_standard_messages.html",
+            unconfirmed=frozenset({"retry_horizon"}),
         ),
     ),
 )

@@ -241,7 +241,6 @@ ROWS = (
             id_survives_retry=True,
             success_body="[accepted]",
             source="https://docs.adyen.com/development-resources/webhooks/troubleshoot",
-            unconfirmed=frozenset({"ack_deadline"}),
         ),
     ),
     Provider(
@@ -270,10 +269,12 @@ ROWS = (
         url_is_signed=True,
         facts=Facts(
             ack_deadline=15.0,
+            # Only a connection that fails is tried again, once, within the 15 seconds.
             retry_horizon=0.0,
+            retry_schedule=(),
             bad_signature_status=403,
-            source="https://github.com/twilio/twilio-python",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "bad_signature_status"}),
+            source="https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides",
+            unconfirmed=frozenset({"bad_signature_status"}),
         ),
     ),
 )

@@ -26,7 +26,7 @@ ROWS = (
             retry_horizon=30 * 86400.0,
             id_survives_retry=True,
             source="https://docs.adyen.com/development-resources/webhooks/troubleshoot",
-            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
@@ -82,8 +82,8 @@ ROWS = (
         facts=Facts(
             retry_horizon=72 * 3600.0,
             id_survives_retry=True,
-            source="https://devcenter.heroku.com/articles/app-webhooks-schema",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+            source="https://devcenter.heroku.com/changelog-items/1966",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
@@ -96,8 +96,9 @@ ROWS = (
         docs="https://developer.intuit.com/app/developer/qbo/docs/develop/webhooks/managing-webhooks-notifications",
         facts=Facts(
             ack_deadline=3.0,
+            # 10 s, 20 s, 30 s, 5 min, 20 min, 2 h, 4 h, then every 6 h: it does not say until when.
             id_survives_retry=True,
-            source="https://developer.intuit.com/app/developer/qbo/docs/develop/webhooks/managing-webhooks-notifications",
+            source="https://developer.intuit.com/app/developer/qbo/docs/develop/webhooks/best-practices",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -112,31 +113,35 @@ ROWS = (
             occurred_at=Occurred("form_response.submitted_at"),
         ),
         docs="https://www.typeform.com/developers/webhooks/secure-your-webhooks/",
-        confirmed=False,
         facts=Facts(
             ack_deadline=30.0,
-            retry_horizon=10 * 3600.0,
+            # 408, 423, 429 and 503 are tried again every 2-3 minutes for 10 hours, others after 5, 10 and 20 minutes,
+            # 1, 2, 3 and 4 hours, one after the other.
+            retry_horizon=635 * 60.0,
             id_survives_retry=True,
             disables="404 and 410",
             source="https://www.typeform.com/developers/webhooks/",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry", "disables"}),
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
         name="woocommerce",
         title="WooCommerce",
         scheme=of_body("x-wc-webhook-signature", encoding=BASE64, key=keys.Unescaped()),
-        events=Shape(id=Head("x-wc-webhook-delivery-id"), type=Head("x-wc-webhook-topic")),
+        # The delivery id is a hash of the webhook and the second: two orders of one second share it.
+        events=Shape(
+            id=Joined((Head("x-wc-webhook-delivery-id"), Path("id")), ":"), type=Head("x-wc-webhook-topic")
+        ),
         docs="https://woocommerce.com/document/webhooks/",
         handshakes=(WOOCOMMERCE_PING,),
         id_is_signed=False,
         facts=Facts(
             ack_deadline=60.0,
             retry_horizon=0.0,
+            retry_schedule=(),
             id_survives_retry=False,
             disables="more than five failures in a row",
-            source="https://github.com/woocommerce/woocommerce",
-            unconfirmed=frozenset({"disables", "retry_horizon"}),
+            source="https://github.com/woocommerce/woocommerce/blob/trunk/plugins/woocommerce/includes/class-wc-webhook.php",
         ),
     ),
     Provider(
@@ -171,7 +176,7 @@ ROWS = (
             type=AnyOf((Head("x-shopify-topic"), Head("shopify-topic"))),
             occurred_at=Occurred("updated_at"),
         ),
-        docs="https://shopify.dev/docs/apps/build/webhooks/subscribe/https",
+        docs="https://shopify.dev/docs/apps/build/webhooks/verify-deliveries",
         id_is_signed=False,
         facts=Facts(
             ack_deadline=5.0,
@@ -195,7 +200,8 @@ ROWS = (
         facts=Facts(
             ack_deadline=2.0,
             id_survives_retry=True,
-            source="https://github.com/line/line-bot-sdk-python",
+            disables="a server that fails for a long time",
+            source="https://developers.line.biz/en/docs/messaging-api/receiving-messages/",
             unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
         ),
     ),
@@ -210,7 +216,10 @@ ROWS = (
         ),
         events=Shape(id=Path("id"), type=Path("type"), occurred_at=Occurred("timestamp")),
         docs="https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook",
-        facts=Facts(ack_deadline=5.0, source="https://github.com/MicrosoftDocs/msteams-docs"),
+        facts=Facts(
+            ack_deadline=5.0,
+            source="https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook",
+        ),
     ),
     Provider(
         name="x",
@@ -227,8 +236,8 @@ ROWS = (
         handshakes=(X_CRC,),
         facts=Facts(
             ack_deadline=10.0,
-            disables="a wrong answer to the check that comes every hour",
-            source="https://github.com/xdevplatform/docs",
+            disables="a wrong answer to the check that comes every hour, or 28 hours without a right one",
+            source="https://docs.x.com/x-api/webhooks/introduction",
         ),
     ),
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+
 from hookcatch.signing.fields import Payload
 from hookcatch.signing.mac import Hash, Hmac, Keccak256, Side
 from hookcatch.signing.places import FirstOf, Header
@@ -16,9 +19,10 @@ from .shapes import AnyOf, Batch, Head, Joined, Occurred, Path, Shape
 GIT_FACTS = Facts(
     ack_deadline=5.0,
     retry_horizon=0.0,
-    id_survives_retry=True,
-    source="https://github.com/go-gitea/gitea/blob/main/services/webhook/deliver.go",
-    unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
+    retry_schedule=(),
+    # What somebody sends again by hand has another id.
+    id_survives_retry=False,
+    source="https://github.com/go-gitea/gitea/blob/main/models/webhook/hooktask.go",
 )
 
 HUBSPOT_EVENTS = Shape(
@@ -55,7 +59,7 @@ ROWS = (
             retry_horizon=86400.0,
             id_survives_retry=True,
             disables="24 hours of failures delete the webhook",
-            source="https://github.com/Asana/developer-docs",
+            source="https://developers.asana.com/docs/webhooks-guide",
         ),
     ),
     Provider(
@@ -81,8 +85,8 @@ ROWS = (
         facts=Facts(
             retry_horizon=3 * 86400.0,
             id_survives_retry=True,
-            source="https://github.com/coinbase/coinbase-commerce-python",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+            source="https://docs.cdp.coinbase.com/commerce/webhooks",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
@@ -96,8 +100,9 @@ ROWS = (
         handshakes=(echo_query("challenge"),),
         facts=Facts(
             ack_deadline=10.0,
+            retry_horizon=600.0,
             bad_signature_status=403,
-            source="https://github.com/dropbox/mdwebhook/blob/master/app.py",
+            source="https://www.dropbox.com/developers/reference/webhooks",
         ),
     ),
     Provider(
@@ -107,8 +112,7 @@ ROWS = (
         events=Shape(id=Head("x-forgejo-delivery"), type=Head("x-forgejo-event"), form_payload=True),
         docs="https://forgejo.org/docs/latest/user/webhooks/",
         id_is_signed=False,
-        confirmed=False,
-        facts=GIT_FACTS,
+        facts=replace(GIT_FACTS, source="https://forgejo.org/docs/latest/user/webhooks/"),
     ),
     Provider(
         name="gitea",
@@ -126,7 +130,12 @@ ROWS = (
         events=Shape(id=Head("x-gogs-delivery"), type=Head("x-gogs-event"), form_payload=True),
         docs="https://github.com/gogs/gogs",
         id_is_signed=False,
-        facts=GIT_FACTS,
+        facts=replace(
+            GIT_FACTS,
+            ack_deadline=15.0,
+            id_survives_retry=True,
+            source="https://github.com/gogs/gogs/blob/main/internal/database/webhook.go",
+        ),
     ),
     Provider(
         name="gocardless",
@@ -143,11 +152,8 @@ ROWS = (
             ack_deadline=10.0,
             id_survives_retry=True,
             bad_signature_status=498,
-            success_status=204,
-            source="https://github.com/gocardless/gocardless-pro-python",
-            unconfirmed=frozenset(
-                {"ack_deadline", "id_survives_retry", "bad_signature_status", "success_status"}
-            ),
+            source="https://support.gocardless.com/hc/en-nz/articles/360000989989-Webhook-retries-failures",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
@@ -178,7 +184,12 @@ ROWS = (
         # A block comes twice: when it is seen, and when it is confirmed.
         events=Shape(type=Path("tag")),
         docs="https://docs.moralis.com/streams-api/evm/webhook-security",
-        facts=Facts(source="https://github.com/MoralisWeb3/Moralis-JS-SDK"),
+        facts=Facts(
+            retry_horizon=86400.0,
+            retry_schedule=(60.0, 600.0, 3600.0, 7200.0, 21600.0, 43200.0, 86400.0),
+            disables="less than 70 % delivered, and for good after 24 hours of it",
+            source="https://docs.moralis.com/streams-api/evm/error-handling",
+        ),
     ),
     Provider(
         name="paystack",
@@ -186,11 +197,10 @@ ROWS = (
         scheme=of_body("x-paystack-signature", digest="sha512"),
         events=Shape(type=Path("event"), data="data", occurred_at=Occurred("data.created_at")),
         docs="https://paystack.com/docs/payments/webhooks/",
-        confirmed=False,
         facts=Facts(
             retry_horizon=72 * 3600.0,
             id_survives_retry=True,
-            source="https://paystack.com/docs/payments/webhooks/",
+            source="https://github.com/PaystackOSS/doc-code-snippets/tree/main/src/doc/payments/webhooks",
             unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
         ),
     ),
@@ -211,8 +221,7 @@ ROWS = (
             retry_horizon=86400.0,
             id_survives_retry=True,
             disables="24 hours of failures",
-            source="https://github.com/razorpay/razorpay-python",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry", "disables"}),
+            source="https://razorpay.com/docs/webhooks/best-practices/",
         ),
     ),
     Provider(
@@ -231,8 +240,9 @@ ROWS = (
         id_is_signed=False,
         facts=Facts(
             ack_deadline=1.0,
-            source="https://github.com/getsentry/integration-platform-example",
-            unconfirmed=frozenset({"ack_deadline"}),
+            id_survives_retry=False,
+            disables="1000 timeouts in 24 hours",
+            source="https://docs.sentry.io/organization/integrations/integration-platform/webhooks/",
         ),
     ),
     Provider(
@@ -243,8 +253,7 @@ ROWS = (
         docs="https://developer.hashicorp.com/terraform/cloud-docs/workspaces/settings/notifications",
         facts=Facts(
             disables="it is not enabled until the verification request gets a 2xx",
-            source="https://github.com/hashicorp/terraform-docs-common",
-            unconfirmed=frozenset({"disables"}),
+            source="https://developer.hashicorp.com/terraform/cloud-docs/workspaces/settings/notifications",
         ),
     ),
     Provider(
@@ -255,7 +264,10 @@ ROWS = (
             id=Path("task_result_id"), type=Path("stage"), occurred_at=Occurred("task_result_created_at")
         ),
         docs="https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run-tasks/run-tasks-integration",
-        facts=Facts(source="https://github.com/hashicorp/terraform-run-task-scaffolding-go"),
+        facts=Facts(
+            source="https://github.com/hashicorp/terraform-run-task-scaffolding-go",
+            checked=date(2026, 11, 24),
+        ),
     ),
     Provider(
         name="vercel",

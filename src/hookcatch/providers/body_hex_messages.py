@@ -10,7 +10,7 @@ from hookcatch.signing.schemes import Signed
 from .bespoke_handshakes import LINKEDIN, SMARTSHEET
 from .body import of_body
 from .row import Facts, Provider
-from .shapes import AnyOf, Joined, Occurred, Path, Shape
+from .shapes import AnyOf, Batch, Joined, Occurred, Path, Shape
 
 ROWS = (
     Provider(
@@ -28,8 +28,7 @@ ROWS = (
         facts=Facts(
             ack_deadline=10.0,
             id_survives_retry=True,
-            source="https://github.com/AgoraIO/Docs-Source",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://docs.agora.io/en/video-calling/advanced-features/receive-notifications",
         ),
     ),
     Provider(
@@ -40,9 +39,11 @@ ROWS = (
         docs="https://www.alchemy.com/docs/reference/notify-api-quickstart",
         facts=Facts(
             ack_deadline=5.0,
+            # Up to 10 minutes, an hour for enterprises.
             retry_horizon=3600.0,
             id_survives_retry=True,
-            source="https://www.alchemy.com/docs/reference/notify-api-quickstart",
+            disables="an endpoint that keeps failing is paused",
+            source="https://www.alchemy.com/docs/reference/notify-api-faq",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -68,10 +69,11 @@ ROWS = (
         # One delivery may tell of many history items: its content names it.
         events=Shape(type=Path("event")),
         docs="https://developer.clickup.com/docs/webhooksignature",
-        confirmed=False,
         facts=Facts(
+            ack_deadline=7.0,
             id_survives_retry=True,
-            source="https://developer.clickup.com/docs/webhooks",
+            disables="410; a hundred events that failed five times each",
+            source="https://developer.clickup.com/docs/webhookhealth",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -88,15 +90,21 @@ ROWS = (
         name="linkedin",
         title="LinkedIn",
         scheme=of_body("x-li-signature", message=(b"hmacsha256=", BODY)),
-        events=Shape(id=Path("notificationId"), type=Path("type")),
+        # Up to ten notifications at once; a lead comes alone, and has no id.
+        events=Shape(
+            id=Path("notificationId", number=True),
+            type=Joined((Path("type"), AnyOf((Path("action"), Path("leadAction"))))),
+            batch=Batch("notifications", shared=("type",)),
+        ),
         docs="https://learn.microsoft.com/en-us/linkedin/shared/api-guide/webhook-validation",
         handshakes=(LINKEDIN,),
-        confirmed=False,
         facts=Facts(
+            # Every five minutes for eight hours.
+            retry_horizon=8 * 3600.0,
+            retry_schedule=tuple(300.0 * number for number in range(1, 97)),
             id_survives_retry=True,
             disables="three failed validations, which are made every two hours",
-            source="https://learn.microsoft.com/en-us/linkedin/shared/api-guide/webhook-validation",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://learn.microsoft.com/en-us/linkedin/marketing/community-management/organizations/organization-social-action-notifications",
         ),
     ),
     Provider(
@@ -119,8 +127,9 @@ ROWS = (
         ),
         docs="https://documentation.onfido.com/api/latest/#webhooks",
         facts=Facts(
+            ack_deadline=10.0,
             id_survives_retry=True,
-            source="https://github.com/onfido/onfido-python",
+            source="https://github.com/onfido/onfido-openapi-spec/blob/master/paths/webhooks.yaml",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -140,14 +149,18 @@ ROWS = (
         name="smartsheet",
         title="Smartsheet",
         scheme=of_body("smartsheet-hmac-sha256"),
-        events=Shape(id=Path("nonce"), type=Path("scope"), occurred_at=Occurred("timestamp")),
+        # Their ids are those of sheets, rows and cells.
+        events=Shape(
+            type=AnyOf((Joined((Path("objectType"), Path("eventType"))), Path("newWebhookStatus"))),
+            occurred_at=Occurred("timestamp"),
+            batch=Batch("events", shared=("nonce", "webhookId", "scope", "scopeObjectId")),
+        ),
         docs="https://developers.smartsheet.com/api/smartsheet/guides/webhooks",
         handshakes=(SMARTSHEET,),
-        confirmed=False,
         facts=Facts(
-            id_survives_retry=True,
+            # Seven more tries, ever later, then seven every three hours.
+            disables="15 failures; 410, 3xx or 2xx but 200; a wrong answer to the check of every 100th callback",
             source="https://developers.smartsheet.com/api/smartsheet/guides/webhooks",
-            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
@@ -160,8 +173,10 @@ ROWS = (
         events=Shape(type=AnyOf((Path("action"), Path("verification.status")))),
         docs="https://devdocs.veriff.com/docs/hmac-authentication-and-endpoint-security",
         facts=Facts(
+            # About once an hour.
+            retry_horizon=7 * 86400.0,
             id_survives_retry=True,
-            source="https://devdocs.veriff.com/docs/webhooks-guide",
+            source="https://help.veriff.com/en/articles/3250261-how-long-does-it-take-for-veriff-to-communicate-a-decision",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -176,8 +191,9 @@ ROWS = (
         ),
         docs="https://developers.viber.com/docs/api/rest-bot-api/",
         facts=Facts(
+            retry_horizon=3600.0,
             id_survives_retry=True,
-            source="https://github.com/Viber/viber-bot-python",
+            source="https://developers.viber.com/docs/faq/",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),

@@ -11,7 +11,7 @@ from .bespoke_handshakes import NOTION
 from .body import of_body
 from .handshakes import echo_query, probe
 from .row import Facts, Provider
-from .shapes import AnyOf, Head, Joined, Occurred, Path, Shape
+from .shapes import AnyOf, Batch, Head, Joined, Occurred, Path, Shape
 
 GITHUB_EVENTS = Shape(
     id=Head("x-github-delivery"),
@@ -21,10 +21,10 @@ GITHUB_EVENTS = Shape(
 GITHUB_FACTS = Facts(
     ack_deadline=10.0,
     retry_horizon=0.0,
+    retry_schedule=(),
     id_survives_retry=True,
     max_body=25 * 1024 * 1024,
-    source="https://docs.github.com/en/webhooks",
-    unconfirmed=frozenset({"max_body"}),
+    source="https://docs.github.com/en/webhooks/using-webhooks/best-practices-for-using-webhooks",
 )
 
 
@@ -58,7 +58,7 @@ ROWS = (
             id_survives_retry=True,
             success_body="",
             disables="a webhook that is not refreshed for 7 days expires",
-            source="https://github.com/gtalarico/pyairtable",
+            source="https://airtable.com/developers/web/api/webhooks-overview",
             unconfirmed=frozenset({"id_survives_retry", "disables"}),
         ),
     ),
@@ -72,8 +72,9 @@ ROWS = (
         facts=Facts(
             ack_deadline=10.0,
             id_survives_retry=True,
-            source="https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
-            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
+            max_body=256 * 1024,
+            source="https://support.atlassian.com/bitbucket-cloud/docs/troubleshoot-webhooks/",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
@@ -84,7 +85,9 @@ ROWS = (
         docs="https://confluence.atlassian.com/bitbucketserver/manage-webhooks-938025878.html",
         id_is_signed=False,
         facts=Facts(
-            source="https://github.com/go-playground/webhooks/tree/master/bitbucket-server",
+            disables="five failures, for 10 seconds, then for longer, up to 10 hours",
+            source="https://confluence.atlassian.com/bitbucketserver/manage-webhooks-938025878.html",
+            unconfirmed=frozenset({"disables"}),
         ),
     ),
     Provider(
@@ -97,7 +100,7 @@ ROWS = (
         facts=Facts(
             ack_deadline=10.0,
             id_survives_retry=True,
-            source="https://github.com/circleci/circleci-docs",
+            source="https://circleci.com/docs/guides/integration/outbound-webhooks/",
         ),
     ),
     Provider(
@@ -110,6 +113,7 @@ ROWS = (
         ),
         docs="https://confluence.atlassian.com/doc/managing-webhooks-1021225606.html",
         confirmed=False,
+        facts=Facts(source="https://confluence.atlassian.com/doc/managing-webhooks-1021225606.html"),
     ),
     Provider(
         name="intercom",
@@ -122,6 +126,7 @@ ROWS = (
             ack_deadline=5.0,
             retry_horizon=60.0,
             id_survives_retry=True,
+            disables="errors for seven days; more than 1000 in a row within 15 minutes, for 15 minutes",
             source="https://developers.intercom.com/docs/webhooks/webhook-notifications",
             unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
         ),
@@ -186,8 +191,8 @@ ROWS = (
             ack_deadline=5.0,
             retry_horizon=48 * 3600.0,
             id_survives_retry=True,
-            disables="three 4xx in a row, for a day; a 4xx is never tried again",
-            source="https://github.com/PagerDuty/developer-docs",
+            disables="three given up in a row, for a day; a 4xx but 429 is never tried again",
+            source="https://github.com/PagerDuty/developer-docs/blob/main/docs/webhooks/02-Behavior.md",
         ),
     ),
     Provider(
@@ -198,20 +203,22 @@ ROWS = (
         events=Shape(type=Head("x-discourse-event")),
         docs="https://meta.discourse.org/t/configure-webhooks-that-trigger-on-discourse-events-to-integrate-with-external-services/49045",
         facts=Facts(
-            retry_horizon=780 * 60.0,
+            ack_deadline=20.0,
+            # If the site tries again at all.
+            retry_horizon=156 * 60.0,
+            retry_schedule=(60.0, 360.0, 1860.0, 9360.0),
             id_survives_retry=True,
-            source="https://github.com/discourse/discourse",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            disables="404 or 410 at the last try",
+            source="https://github.com/discourse/discourse/blob/main/app/jobs/regular/emit_web_hook_event.rb",
         ),
     ),
     Provider(
         name="meta",
         title="Meta (Facebook, Instagram, Messenger, WhatsApp)",
         scheme=of_body("x-hub-signature-256", prefix="sha256="),
-        # A retry may gather other entries: the first of them names nothing.
-        events=Shape(type=Path("object")),
+        # Up to a thousand entries at once, and no ids.
+        events=Shape(type=Path("object"), batch=Batch("entry", shared=("object",))),
         docs="https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
-        confirmed=False,
         handshakes=(
             echo_query("hub.challenge", when=(("hub.mode", "subscribe"),), agreed="hub.verify_token"),
         ),

@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from urllib.parse import parse_qs, quote, urlsplit
 
 from hookcatch.core.errors import ConfigurationError, Rejected
@@ -174,7 +175,10 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         url_is_signed=True,
-        facts=Facts(source="https://pypi.org/project/atlassian-jwt/"),
+        facts=Facts(
+            source="https://pypi.org/project/atlassian-jwt/",
+            checked=date(2026, 11, 24),
+        ),
     ),
     Provider(
         name="contentful",
@@ -189,15 +193,17 @@ ROWS = (
             _LISTED,
             (_LISTED, _TIME),
         ),
-        events=Shape(type=Head("x-contentful-topic")),
+        events=Shape(id=Head("x-contentful-idempotency-key"), type=Head("x-contentful-topic")),
         docs="https://www.contentful.com/developers/docs/webhooks/request-verification/",
+        id_is_signed=False,
         url_is_signed=True,
         facts=Facts(
             ack_deadline=30.0,
             retry_horizon=60.0,
+            retry_schedule=(30.0, 60.0),
             id_survives_retry=True,
-            source="https://github.com/contentful/node-apps-toolkit",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+            source="https://www.contentful.com/developers/docs/webhooks/retry-policy/",
+            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
         ),
     ),
     Provider(

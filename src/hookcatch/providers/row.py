@@ -18,7 +18,7 @@ from hookcatch.signing.scheme import Check, Match, Open, Opened, Precheck, Schem
 from .handshakes import Doorman, Handshake, Wishes
 from .shapes import Shape
 
-CHECKED = date(2026, 11, 24)
+CHECKED = date(2026, 11, 25)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

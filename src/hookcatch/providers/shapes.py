@@ -167,10 +167,12 @@ class Occurred:
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Many events in one delivery: `items` is the path of their list, `""` where the payload is it, `unwrap`
-    a path inside each. `lines` reads JSON Lines. A payload without the list is one event."""
+    a path inside each, `shared` what stands beside the list and belongs to every one. `lines` reads JSON Lines. A
+    payload without the list is one event."""
 
     items: str = ""
     unwrap: str = ""
+    shared: tuple[str, ...] = ()
     lines: bool = False
 
     def split(self, payload: Any) -> list[Any]:
@@ -179,12 +181,17 @@ class Batch:
             return [payload]
         if not isinstance(found, list):
             raise Rejected("malformed_body", f"{self.items} is not a list")
-        return [dig(item, self.unwrap.split(".")) if self.unwrap else item for item in found]
+        shared = {name: payload[name] for name in self.shared if name in payload}
+        items = [dig(item, self.unwrap.split(".")) if self.unwrap else item for item in found]
+        return [{**shared, **item} if shared and isinstance(item, dict) else item for item in items]
 
     def join(self, item: Any) -> Any:
         """The payload with one event."""
-        wrapped = [_nested(self.unwrap, item)]
-        return _nested(self.items, wrapped)
+        shared = {name: item[name] for name in self.shared if name in item}
+        if shared:
+            item = {name: value for name, value in item.items() if name not in shared}
+        wrapped = _nested(self.items, [_nested(self.unwrap, item)])
+        return {**shared, **wrapped} if shared else wrapped
 
 
 def _body(body: bytes) -> bytes:

@@ -163,6 +163,25 @@ def test_a_batch_is_many_events_each_with_its_own_bytes() -> None:
     assert (second.id, second.type) == (hashed(b'{"type":"x"}'), "x")
 
 
+def test_what_stands_beside_the_list_belongs_to_every_event() -> None:
+    shape = Shape(type=Path("object"), batch=Batch("entry", shared=("object",)))
+    first, second = shape.read(request({"object": "page", "entry": [{"id": "1"}, {"id": "2"}], "more": 7}))
+    assert (first.type, second.type) == ("page", "page")
+    assert first.payload == {"object": "page", "id": "1"}
+    assert second.body == b'{"object":"page","id":"2"}'
+
+
+def test_an_event_keeps_its_own_where_the_list_has_the_same_beside_it() -> None:
+    shape = Shape(type=Path("type"), batch=Batch("list", shared=("type", "other")))
+    [event] = shape.read(request({"type": "all", "list": [{"type": "mine"}]}))
+    assert event.payload == {"type": "mine"}
+
+
+def test_an_item_that_is_no_object_shares_nothing() -> None:
+    shape = Shape(batch=Batch("list", shared=("type",)))
+    assert [event.payload for event in shape.read(request({"type": "all", "list": [7, "x"]}))] == [7, "x"]
+
+
 def test_an_empty_batch_has_no_events() -> None:
     assert BATCH.read(request({"events": []})) == ()
     assert Shape(batch=Batch()).read(request([])) == ()
@@ -198,6 +217,7 @@ def test_json_lines_are_a_batch() -> None:
         BATCH,
         Shape(id=Head("x-id"), type=Path("a.type"), data="a.data"),
         Shape(id=Path("meta.id"), type=Head("x-type"), data="data", batch=Batch("list")),
+        Shape(id=Path("id"), type=Path("kind"), data="data", batch=Batch("list", shared=("kind",))),
         Shape(id=Path("id", number=True), type=Path("type"), form=True),
         Shape(id=AnyOf((Path("one"), Path("two"))), type=Joined((Path("a"), Path("b")))),
     ],
