@@ -31,7 +31,7 @@ def test_one_sender_is_shown_with_how_it_signs_and_what_it_expects(hookcatch):
     shown = hookcatch("providers", "show", "stripe").stdout
     assert 'v1= in stripe-signature = hex(HMAC-SHA256(secret, "{t= in stripe-signature}.{body}"))' in shown
     assert "event type:     type\n" in shown
-    assert "for 3 d " in shown
+    assert "for 3 d\n" in shown
     assert "https://docs.stripe.com" in shown
     assert 'hooks.source("stripe", secret=...)' in shown
 
@@ -47,7 +47,7 @@ def test_every_sender_can_be_shown_and_says_the_same_as_json(hookcatch, name: st
 
 
 def test_a_sender_that_is_not_confirmed_says_so(hookcatch):
-    assert "not confirmed first-hand" in hookcatch("providers", "show", "brevo").stdout
+    assert "not confirmed first-hand" in hookcatch("providers", "show", "checkr").stdout
     assert "not confirmed" not in hookcatch("providers", "show", "github").stdout
 
 
