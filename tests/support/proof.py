@@ -25,9 +25,17 @@ CHECKED_AGAINST = frozenset(
 """Rows that tests/unit/providers/test_sdks.py holds against their senders' libraries at every run."""
 
 
+_NODE = json.loads((Path(__file__).parents[1] / "node/rows.json").read_text())
+NODE_OWN: dict[str, str] = _NODE["official"]
+"""Rows that tests/node/ holds at every run against JavaScript of their senders or standards, and its npm package."""
+NODE_THIRD_PARTY: dict[str, str] = _NODE["third_party"]
+"""The same, but of others who receive from these senders."""
+NODE_PACKAGES = NODE_OWN | NODE_THIRD_PARTY
+
+
 def proof(name: str) -> str:
     """`a` for code, `b` for a published signature, `c` for none but ours."""
-    if name in CHECKED_AGAINST:
+    if name in CHECKED_AGAINST or name in NODE_OWN:
         return CODE
     sources = [
         row["source"]
@@ -38,7 +46,12 @@ def proof(name: str) -> str:
         return CODE
     if any(not source.startswith(NOT_PUBLISHED) for source in sources):
         return PUBLISHED
-    return OWN
+    return CODE if name in NODE_THIRD_PARTY else OWN
+
+
+def third_party(name: str) -> bool:
+    """Whether the code that proves it is of neither its sender nor its standard."""
+    return name in NODE_THIRD_PARTY and proof(name) == CODE
 
 
 def proofs() -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from hookcatch.providers import Provider, names, provider
 from hookcatch.providers.describe import event, retries, signing, span
-from support.proof import CODE, OWN, PUBLISHED, proofs
+from support.proof import CODE, OWN, PUBLISHED, proofs, third_party
 
 HEAD = """\
 # Every sender
@@ -18,7 +18,7 @@ HEAD = """\
 
 | | rows | |
 |---|---|---|
-| {code} | {by_code} | a library of the sender, or of its standard, made what we take or took what we made |
+| {code} | {by_code} | a library of the sender, or of its standard, made what we take or took what we made; for {third} of them one of others, who receive from them |
 | {published} | {by_published} | a signature that the sender published, in its documentation or its tests |
 | {own} | {by_own} | only our own reading of the documentation: a second implementation of the same formula agrees |
 
@@ -52,6 +52,7 @@ def page() -> str:
         published=PUBLISHED,
         own=OWN,
         by_code=counts[CODE],
+        third=sum(map(third_party, proven)),
         by_published=counts[PUBLISHED],
         by_own=counts[OWN],
     )
@@ -75,7 +76,7 @@ def _signing(row: Provider, proven: str) -> Iterator[str]:
     yield "<br>".join(_text(way).replace("\n", "⏎") for way in signing(row))
     yield from (_text(where.get(name, "")) for name in ("id", "type", "batch"))
     yield ", ".join(one.name for one in row.handshakes)
-    yield proven
+    yield f"{proven}, third party" if third_party(row.name) else proven
 
 
 def _behaviour(row: Provider) -> Iterator[str]:

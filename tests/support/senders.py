@@ -111,6 +111,7 @@ SECRETS: dict[str, Callable[[int], str]] = {
     "svix": whsec,
     "wise": rsa,
     "daily": base64_,
+    "livekit": lambda number: f"API{number}:{text(number)}",
     "ms_teams": base64_,
     "replicate": whsec,
     "telnyx": lambda number: base64.b64encode(ed25519(number)).decode(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hookcatch.core.secret import Secret
 from hookcatch.signing import keys
 from hookcatch.signing.encoding import BASE64
 from hookcatch.signing.freshness import TOLERANCE, Timestamp
@@ -9,7 +10,7 @@ from hookcatch.signing.jwt import BodyClaim, Jwt
 from hookcatch.signing.parts import BODY, TIME
 from hookcatch.signing.places import Header, Place
 from hookcatch.signing.public_key import Ecdsa, Ed25519, Rsa
-from hookcatch.signing.schemes import Signed
+from hookcatch.signing.schemes import Made, Signed
 
 from .bespoke_handshakes import DISCORD_PING, MONDAY
 from .row import Facts, Provider
@@ -35,6 +36,22 @@ def jwt(
         id_is_signed=body is not None,
         body_is_signed=body is not None,
     )
+
+
+def livekit(secret: Secret) -> tuple[Jwt, Secret]:
+    """The secret is `API_KEY:API_SECRET`: LiveKit's own receivers want the key as the issuer. The secret alone will
+    do too: nobody else has it. The token is without an iat, and without Bearer before it:
+    https://github.com/livekit/node-sdks packages/livekit-server-sdk/src/WebhookReceiver.ts."""
+    issuer, mark, private = secret.reveal().partition(b":")
+    scheme = Jwt(
+        algorithm="HS256",
+        token=Header("authorization"),
+        body=BodyClaim("sha256", BASE64),
+        issuer=issuer.decode("utf-8", "replace") if mark else None,
+        tolerance=None,
+        lifetime=300.0,
+    )
+    return scheme, Secret(private) if mark else secret
 
 
 ROWS = (
@@ -188,14 +205,7 @@ ROWS = (
     Provider(
         name="livekit",
         title="LiveKit",
-        scheme=Jwt(
-            algorithm="HS256",
-            token=Header("authorization"),
-            body=BodyClaim("sha256", BASE64),
-            tolerance=None,
-            lifetime=300.0,
-        ),
-        # A token without an iat, and without Bearer before it; the secret is that of the API key.
+        scheme=Made(livekit),
         events=Shape(id=Path("id"), type=Path("event"), occurred_at=Occurred("createdAt")),
         docs="https://docs.livekit.io/home/server/webhooks/",
         facts=Facts(

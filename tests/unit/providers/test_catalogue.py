@@ -93,6 +93,15 @@ def test_an_openai_secret_without_the_prefix_is_its_own_key() -> None:
     assert round_trip(provider("openai"), "a plain secret of openai", Request("POST", URL, [JSON], b"{}"))
 
 
+def test_a_livekit_secret_with_its_key_wants_that_key_as_the_issuer_and_one_without_takes_any() -> None:
+    row, request = provider("livekit"), signed("livekit")
+    key, _, private = secret("livekit").partition(":")
+    assert row.verify(request, secret=f"{key}:{private}", now=NOW).key == 0
+    assert row.verify(request, secret=private, now=NOW).key == 0
+    with pytest.raises(Rejected, match="another issuer"):
+        row.verify(request, secret=f"APIother:{private}", now=NOW)
+
+
 def test_the_secret_of_gitlab_says_which_of_its_two_ways_counts() -> None:
     row, request = provider("gitlab"), Request("POST", URL, [JSON], b'{"object_kind":"push"}')
     token, signing = "an older secret token", whsec(0)
