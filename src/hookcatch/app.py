@@ -28,7 +28,7 @@ from .router import F, HandlerOptions, Router
 from .source import Secrets, SourceOptions, all_of, build_endpoint, choose_provider
 
 if TYPE_CHECKING:
-    from .doctor import Diagnosis
+    from .doctor import Diagnosis, Limits
     from .runtime import Runtime
 
 DEFAULT_INBOX = "sqlite:///hookcatch.db"
@@ -88,9 +88,17 @@ class Source:
             written, secret=key or (self._secrets or (None,))[0], now=self._hooks.clock()
         )
 
-    def diagnose(self, request: Request) -> Diagnosis:
-        """Why a request is refused, and what to do about it. Nothing is kept, and nothing accepted."""
-        from .doctor import diagnose
+    def diagnose(
+        self, request: Request, *, now: float | None = None, limits: Limits | None = None
+    ) -> Diagnosis:
+        """Why a request is refused, and what to do about it. Nothing is kept, and nothing accepted.
+
+        Args:
+            request: as it came, with the URL that the sender called.
+            now: the time at which to judge it, in seconds since the epoch; default now.
+            limits: how much is tried.
+        """
+        from .doctor import Limits, diagnose
 
         others = {
             name: (source.provider, list(source._secrets))
@@ -101,9 +109,11 @@ class Source:
             request,
             self.provider,
             list(self._secrets) or ["unsigned"],
-            now=self._hooks.clock(),
+            now=self._hooks.clock() if now is None else now,
             others=others,
             tolerance=self._tolerance,
+            published=self._hooks._keys,
+            limits=limits or Limits(),
         )
 
 
@@ -259,6 +269,7 @@ class Hookcatch(Router):
 
     def _start(self) -> Runtime:
         from .runtime import Runtime, Settings
+        from .suspicion import Suspicion
 
         app = self.build()
         for source in self._sources.values():
@@ -270,7 +281,10 @@ class Hookcatch(Router):
                 "the inbox does not survive this process: events are lost with it, acknowledged or not"
             )
         settings = Settings(self.concurrency, self.embedded, self._retention, lease=self._lease)
-        return Runtime(app, inbox, settings, self.clock, self._observer, self._published)
+        suspicion = Suspicion(
+            lambda request, name, limits: self._sources[name].diagnose(request, limits=limits)
+        )
+        return Runtime(app, inbox, settings, self.clock, self._observer, self._published, suspicion)
 
     def _check_open(self) -> None:
         if self._built is not None:

@@ -43,6 +43,7 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
     """Verify, keep, acknowledge. Says 2xx only of what is kept; raises nothing that a sender could cause."""
     started = ports.clock()
     delivery: Delivery | None = None
+    reason = ""
     try:
         heard = await _hear(request, endpoint, ports, started)
         if isinstance(heard, Greeting):
@@ -51,7 +52,7 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
             delivery = heard
             response, verdict = await _keep(delivery, request, endpoint, app, ports, started)
     except Rejected as why:
-        response, verdict = _refuse(why, endpoint), str(why)
+        response, verdict, reason = _refuse(why, endpoint), str(why), why.reason
     except InboxUnavailable as why:
         response, verdict = come_back(why.retry_after), f"inbox unavailable: {why}"
     except KeysUnavailable as why:
@@ -65,6 +66,8 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
         verdict=verdict,
         seconds=ports.clock() - started,
     )
+    if reason:
+        ports.suspect(request, endpoint.name, reason)
     return response
 
 
