@@ -31,7 +31,7 @@ from .source import SourceOptions, build_endpoint, choose_provider
 from .tenants import Given, look_up, secrets_for
 
 if TYPE_CHECKING:
-    from .doctor import Diagnosis
+    from .doctor import Diagnosis, Limits
     from .runtime import Runtime
 
 DEFAULT_INBOX = "sqlite:///hookcatch.db"
@@ -122,10 +122,26 @@ class Source:
         secret = key or (self.secrets(tenant) or (None,))[0]
         return self.provider.sign(written, secret=secret, now=self._hooks.clock())
 
-    def diagnose(self, request: Request, *, tenant: str = "") -> Diagnosis:
-        """Why a request is refused, and what to do about it. Nothing is kept, and nothing accepted. Raises
-        ConfigurationError for secrets that cannot be had here."""
-        from .doctor import diagnose
+    def diagnose(
+        self,
+        request: Request,
+        *,
+        tenant: str = "",
+        now: float | None = None,
+        limits: Limits | None = None,
+    ) -> Diagnosis:
+        """Why a request is refused, and what to do about it. Nothing is kept, and nothing accepted.
+
+        Args:
+            request: as it came, with the URL that the sender called.
+            tenant: whose secrets are meant, where there are several.
+            now: the time at which to judge it, in seconds since the epoch; default now.
+            limits: how much is tried.
+
+        Raises:
+            ConfigurationError: for secrets that cannot be had here.
+        """
+        from .doctor import Limits, diagnose
 
         others = {
             name: (source.provider, list(source.secrets()))
@@ -136,9 +152,11 @@ class Source:
             request,
             self.provider,
             list(self.secrets(tenant)) or ["unsigned"],
-            now=self._hooks.clock(),
+            now=self._hooks.clock() if now is None else now,
             others=others,
             tolerance=self._tolerance,
+            published=self._hooks._keys,
+            limits=limits or Limits(),
         )
 
 
@@ -313,6 +331,7 @@ class Hookcatch(Router):
 
     def _start(self) -> Runtime:
         from .runtime import Runtime, Settings
+        from .suspicion import Suspicion
 
         app = self.build()
         for source in self._sources.values():
@@ -326,7 +345,10 @@ class Hookcatch(Router):
                 "the inbox does not survive this process: events are lost with it, acknowledged or not"
             )
         settings = Settings(self.concurrency, self.embedded, self._retention, lease=self._lease)
-        return Runtime(app, inbox, settings, self.clock, self._observer, self._published)
+        suspicion = Suspicion(
+            lambda request, name, limits: self._sources[name].diagnose(request, limits=limits)
+        )
+        return Runtime(app, inbox, settings, self.clock, self._observer, self._published, suspicion)
 
     def _check_open(self) -> None:
         if self._built is not None:

@@ -24,8 +24,9 @@ from .core.endpoint import App, Endpoint
 from .core.errors import HookcatchError
 from .core.flow import process
 from .core.model import Close, Lease
-from .core.ports import LEASE, Clock, Inbox, Observer, Ports, Retention
+from .core.ports import LEASE, Clock, Inbox, Observer, Ports, Retention, shrug
 from .keyring import Published
+from .suspicion import Suspicion
 from .worker import Heart, Worker
 
 LOOKUPS = 4
@@ -83,11 +84,13 @@ class Runtime:
         clock: Clock,
         observer: Observer,
         published: Published | None = None,
+        suspicion: Suspicion | None = None,
     ) -> None:
         self.app = app
         self.inbox = inbox
         self.settings = settings
         self._published = published or Published(clock)
+        self._suspicion = suspicion
         self._requests = 0
         self._counting = threading.Lock()
         self.alive: bool = True
@@ -104,6 +107,7 @@ class Runtime:
             work=self._work_here,
             keys=self._published,
             visit=self._published.visit,
+            suspect=suspicion.suspect if suspicion else shrug,
             lease=settings.lease,
         )
         self._starting = threading.Lock()
@@ -190,6 +194,8 @@ class Runtime:
             self._colour.close()
         self._heart.stop()
         self._published.close()
+        if self._suspicion is not None:
+            self._suspicion.close()
         self.inbox.close()
 
     def _work_here(self, lease: Lease) -> Future[Close]:

@@ -26,8 +26,9 @@ ARROWS = {
     "observe": {"core"},
     "concurrency": {"core"},
     "keyring": {"core"},
+    "suspicion": {"core", "doctor", "observe"},
     "worker": {"core", "observe"},
-    "runtime": {"core", "observe", "concurrency", "keyring", "worker"},
+    "runtime": {"core", "observe", "concurrency", "keyring", "suspicion", "worker"},
     "asgi": {"core", "concurrency", "runtime"},
     "wsgi": {"core", "runtime"},
     "router": {"core"},
@@ -39,7 +40,7 @@ ARROWS = {
 }
 """Who may import whom. What is not named here stands at the top and may import everything."""
 
-LATE = {("app", "doctor"), ("app", "runtime"), ("app", "asgi"), ("app", "wsgi")}
+LATE = {("app", name) for name in ("doctor", "suspicion", "runtime", "asgi", "wsgi")}
 """Inside functions only: a Hookcatch is an ASGI and a WSGI app, and importing it loads neither half."""
 
 PURE = ("core", "signing", "providers", "doctor")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
-from pathlib import Path
-
 import click
 
 from hookcatch.core.errors import HookcatchError
 
-from . import events, providers, run, send, tenants, worker
+from . import doctor, events, providers, run, send, tenants, worker
+from .trouble import one_line
 
 
 class Commands(click.Group):
@@ -19,7 +17,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except HookcatchError as why:
-            raise click.ClickException(f"{_place(why)}{why}") from why
+            raise one_line(why) from why
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,20 +33,13 @@ def main() -> None:
     hookcatch send app:hooks shop order.created '{"id": "o_1", "total": "9.90"}'
     hookcatch events list app:hooks
     hookcatch providers show stripe
+    hookcatch doctor signature app:hooks < request
     """
 
 
-def _place(why: HookcatchError) -> str:
-    """Where in the user's own code it came up: `app.py:7: `; empty if it was not there."""
-    here = Path.cwd()
-    for frame in reversed(traceback.extract_tb(why.__traceback__)):
-        path = Path(frame.filename)
-        if path.is_relative_to(here) and not path.is_relative_to(_OURS) and "site-packages" not in path.parts:
-            return f"{path.relative_to(here)}:{frame.lineno}: "
-    return ""
+_COMMANDS = (
+    run.run, worker.worker, send.send, events.events, providers.providers, tenants.tenants, doctor.doctor,
+)  # fmt: skip
 
-
-_OURS = Path(__file__).parents[1]
-
-for _command in (run.run, worker.worker, send.send, events.events, providers.providers, tenants.tenants):
+for _command in _COMMANDS:
     main.add_command(_command)

@@ -28,7 +28,7 @@ _APP = re.compile(r"(?!sha256:)[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 class AppCommand(click.Command):
     """A command whose first argument is APP, which may be left out when something else names it:
-    `$HOOKCATCH_APP`, or `--inbox` where the command has that."""
+    `$HOOKCATCH_APP`, or `--inbox` or `--provider` where the command has that."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Fill in the APP that was left out."""
@@ -36,7 +36,7 @@ class AppCommand(click.Command):
             self.name, params=[one for one in self.params if isinstance(one, click.Option)]
         )
         given, words, _ = options.make_parser(ctx).parse_args(list(args))
-        if given.get("inbox"):
+        if given.get("inbox") or given.get("provider"):
             args = ["", *args]
         elif not (words and _APP.fullmatch(words[0])):
             args = [*filter(None, [os.environ.get("HOOKCATCH_APP")]), *args]

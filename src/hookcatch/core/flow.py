@@ -43,6 +43,7 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
     """Verify, keep, acknowledge. Says 2xx only of what is kept; raises nothing that a sender could cause."""
     started = ports.clock()
     delivery: Delivery | None = None
+    reason = ""
     try:
         known = endpoint if endpoint.tenants is None else await _of_tenant(endpoint, endpoint.tenants, ports)
         heard = await _hear(request, known, ports, started)
@@ -53,7 +54,7 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
             known = known.answering(delivery)
             response, verdict = await _keep(delivery, request, known, app, ports, started)
     except Rejected as why:
-        response, verdict = _refuse(why, endpoint), str(why)
+        response, verdict, reason = _refuse(why, endpoint), str(why), why.reason
     except InboxUnavailable as why:
         response, verdict = come_back(why.retry_after), f"inbox unavailable: {why}"
     except KeysUnavailable as why:
@@ -67,6 +68,8 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
         verdict=verdict,
         seconds=ports.clock() - started,
     )
+    if reason and endpoint.tenants is None:
+        ports.suspect(request, endpoint.name, reason)
     return response
 
 

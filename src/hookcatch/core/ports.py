@@ -29,7 +29,7 @@ from .model import (
     StoredEvent,
 )
 from .secret import Secret
-from .wire import Response
+from .wire import Request, Response
 
 T = TypeVar("T")
 
@@ -38,6 +38,13 @@ LEASE = 60.0
 
 Clock = Callable[[], float]
 """Seconds since the epoch."""
+
+Suspect = Callable[[Request, str, str], None]
+"""Is told of a refused request: itself, the name of its source, the reason. Must not raise, block or cost much."""
+
+
+def shrug(request: Request, source: str, reason: str) -> None:
+    """Whoever does not want to know why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +268,7 @@ class Ports:
         work: runs `process` on a lease apart from the caller, who may stop waiting for it.
         keys: fetches senders' published keys.
         visit: calls the URL by which a sender wants a handshake confirmed.
+        suspect: may look into why a request was refused.
     """
 
     inbox: Inbox
@@ -273,4 +281,5 @@ class Ports:
     work: Callable[[Lease], Future[Close]]
     keys: KeyFetcher
     visit: Visit
+    suspect: Suspect = shrug
     lease: float = LEASE

@@ -8,26 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from hookcatch.core.errors import ConfigurationError, Rejected
+from hookcatch.core.keyring import OFFLINE, Keys
 from hookcatch.core.wire import Request
 from hookcatch.providers import Provider
 from hookcatch.signing.keys import SecretInput, secrets_of
 
-from .case import Case, Diagnosis, Finding, Trial
-from .case import passes as passes
+from .bench import Bench
+from .case import Case, Diagnosis, Finding, Limits, Trial
+from .catalogue import finding
 from .facts import FACTS
 from .mistakes import MISTAKES
 
-MAX_BODY = 1 << 20
-"""Bytes; of a larger body only what does not need to be respelt is tried."""
-
-MAX_TRIALS = 2000
-"""How many signatures are made for one diagnosis; about a tenth of a second."""
-
-UNEXPLAINED = Finding(
-    "unexplained",
-    "no mistake that we know explains this signature",
-    "if the sender is who you think, copy the secret again from where it shows it; else it is a forgery",
-)
+UNEXPLAINED = finding("unexplained", "no mistake that we know explains this signature")
 
 
 def diagnose(
@@ -38,6 +30,8 @@ def diagnose(
     now: float,
     others: Mapping[str, tuple[Provider, Sequence[SecretInput]]] | None = None,
     tolerance: float | None = None,
+    published: Keys = OFFLINE,
+    limits: Limits = Limits(),
 ) -> Diagnosis:
     """Why a request is refused.
 
@@ -48,6 +42,8 @@ def diagnose(
         now: seconds since the epoch.
         others: by name, other sources that it may have been meant for.
         tolerance: the configured one, in seconds; default the provider's.
+        published: the public keys of senders that are known; none is fetched.
+        limits: how much is tried.
 
     Raises:
         ConfigurationError: for a secret that cannot be used.
@@ -59,11 +55,12 @@ def diagnose(
         now=now,
         others={name: (row, secrets_of(list(known))) for name, (row, known) in (others or {}).items()},
         tolerance=tolerance,
+        published=published,
     )
     try:
-        provider.bind(list(case.secrets), tolerance).verify(request, now)
+        provider.bind(list(case.secrets), tolerance, published).verify(request, now)
     except Rejected as why:
-        found = _distinct([*_told(case, why), *_tried(case)])
+        found = _distinct([*_told(case, why), *_tried(case, why, limits)])
         return Diagnosis(str(why), tuple(found) or (UNEXPLAINED,))
     return Diagnosis("", ())
 
@@ -74,18 +71,23 @@ def _told(case: Case, why: Rejected) -> Iterator[Finding]:
         yield from look(case, why)
 
 
-def _tried(case: Case) -> Iterator[Finding]:
+def _tried(case: Case, why: Rejected, limits: Limits) -> Iterator[Finding]:
     """What would make the signature right."""
-    trials = 0
-    small = len(case.request.body) <= MAX_BODY
+    bench = Bench(case.published)
+    if bench.passes(case.as_it_is):  # whatever is tried would be right too
+        if why.reason not in {"stale_timestamp", "future_timestamp"}:
+            yield finding("signature_right", "the signature is right: it is refused for something else")
+        return
+    size = len(case.request.body)
+    left = min(limits.trials, limits.hashed // (size + 1))
     for mistake in MISTAKES:
-        if mistake.respells_body and not small:
+        if mistake.respells_body and size > limits.body:
             continue
         for trial in mistake.trials(case):
-            trials += 1
-            if trials > MAX_TRIALS:
+            if not left:
                 return
-            if passes(trial):
+            left -= 1
+            if bench.passes(trial):
                 yield trial.finding
                 break
 
@@ -94,4 +96,4 @@ def _distinct(findings: Iterable[Finding]) -> list[Finding]:
     return list({finding.name: finding for finding in reversed(list(findings))}.values())[::-1]
 
 
-__all__ = ["Case", "ConfigurationError", "Diagnosis", "Finding", "Trial", "diagnose"]
+__all__ = ["Case", "ConfigurationError", "Diagnosis", "Finding", "Limits", "Trial", "diagnose"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from hookcatch.core.errors import HookcatchError, Rejected
+from hookcatch.core.keyring import OFFLINE, Keys
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
 from hookcatch.providers import Provider
@@ -46,6 +46,21 @@ class Diagnosis:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is tried for one diagnosis.
+
+    Attributes:
+        trials: how many signatures are made; 2000 take about a tenth of a second.
+        body: bytes; a larger body is not written in other ways.
+        hashed: bytes that all trials together may hash.
+    """
+
+    trials: int = 2000
+    body: int = 1 << 20
+    hashed: int = 128 << 20
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One refused request, and what was configured for it."""
 
@@ -55,6 +70,12 @@ class Case:
     now: float
     others: Mapping[str, tuple[Provider, tuple[Secret, ...]]] = field(repr=False)
     tolerance: float | None = None
+    published: Keys = field(default=OFFLINE, repr=False)
+
+    @property
+    def as_it_is(self) -> Trial:
+        """Nothing changed."""
+        return Trial(Finding("", "", ""), self.request, self.provider, self.secrets, self.now)
 
     def trial(self, finding: Finding, request: Request) -> Trial:
         """The same with another request."""
@@ -82,21 +103,3 @@ class Mistake:
 
     trials: Callable[[Case], Iterator[Trial]]
     respells_body: bool = False
-
-
-def passes(trial: Trial) -> bool:
-    """Whether the signature is right then, at whatever time it was made."""
-    for tolerance in (None, ANY_TIME):
-        try:
-            secrets = [
-                secret.reveal() for secret in trial.secrets
-            ]  # as bytes white space may stand around them
-            trial.provider.bind(secrets, tolerance).check(trial.request, trial.now)
-        except Rejected as why:
-            if why.reason not in {"stale_timestamp", "future_timestamp"}:
-                return False
-        except HookcatchError:  # a secret that cannot be one of this sender's
-            return False
-        else:
-            return True
-    return False

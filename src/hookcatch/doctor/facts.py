@@ -8,6 +8,7 @@ from hookcatch.core.errors import Rejected
 from hookcatch.core.wire import Request
 
 from .case import ANY_TIME, Case, Finding
+from .catalogue import finding
 from .places import headers_of, rows_for, signature_headers_of
 
 Look = Callable[[Case, Rejected], Iterator[Finding]]
@@ -18,10 +19,9 @@ def body_is_gone(case: Case, why: Rejected) -> Iterator[Finding]:
     promised = _promised(case.request)
     signed = case.provider.body_is_signed and why.reason in {"bad_signature", "malformed_body"}
     if not case.request.body and (promised or (promised is None and signed)):
-        yield Finding(
+        yield finding(
             "body_eaten",
             "the body is empty: something has read it before",
-            "put the receiver before whatever parses bodies, or hand it the raw bytes",
         )
 
 
@@ -30,10 +30,9 @@ def body_is_cut_off(case: Case, why: Rejected) -> Iterator[Finding]:
     promised, got = _promised(case.request), len(case.request.body)
     if promised is not None and got and promised != got:
         less = "cut off" if got < promised else "changed"
-        yield Finding(
+        yield finding(
             "body_truncated",
             f"the body was {less} on its way: {promised} bytes were promised, {got} are here",
-            "look for a size limit or a rewriting proxy before the receiver",
         )
 
 
@@ -41,10 +40,9 @@ def body_was_unpacked(case: Case, why: Rejected) -> Iterator[Finding]:
     """Compressed by the sender, unpacked by a proxy, or still packed."""
     encoding = case.request.index.get(b"content-encoding", b"").strip().lower()
     if encoding not in (b"", b"identity"):
-        yield Finding(
+        yield finding(
             "body_compressed",
             f"the body is labelled {encoding.decode('latin-1')}: what was signed is what was on the wire",
-            "switch off decompression before the receiver, or compression at the sender",
         )
 
 
@@ -62,24 +60,22 @@ def header_is_missing(case: Case, why: Rejected) -> Iterator[Finding]:
     )
     if renamed:
         name, other = renamed[0]
-        yield Finding(
+        yield finding(
             "header_renamed",
             f"the header {name} arrives as {other}",
-            "hand over the headers as they were on the wire, or undo the renaming of the proxy or gateway",
         )
     elif why.reason == "ambiguous_header":
         return
     elif others := rows_for(there, case.provider):
-        yield Finding(
+        yield finding(
             "wrong_provider",
             f"these are not the headers of {case.provider.title}, they look like those of {' or '.join(others[:5])}",
             f'try provider="{others[0]}"',
         )
     elif wanted := sorted(signature_headers_of(case.provider.scheme) - there):
-        yield Finding(
+        yield finding(
             "header_missing",
             f"the header {' or '.join(wanted)} is not there",
-            "check that a secret is set at the sender, and that no proxy drops the header",
         )
 
 
@@ -87,10 +83,9 @@ def header_is_doubled(case: Case, why: Rejected) -> Iterator[Finding]:
     """One header twice."""
     twins = why.reason == "ambiguous_header" and why.detail.encode() in case.request.index
     if why.reason == "duplicate_header" or twins:
-        yield Finding(
+        yield finding(
             "header_doubled",
             f"a header that decides came more than once: {why.detail}",
-            "look for a proxy that adds headers instead of setting them",
         )
 
 
@@ -99,21 +94,23 @@ def time_is_off(case: Case, why: Rejected) -> Iterator[Finding]:
     if why.reason not in {"stale_timestamp", "future_timestamp"}:
         return
     try:
-        signed_at = case.provider.bind(list(case.secrets), ANY_TIME).check(case.request, case.now).signed_at
+        signed_at = (
+            case.provider.bind(list(case.secrets), ANY_TIME, case.published)
+            .check(case.request, case.now)
+            .signed_at
+        )
     except Rejected:
         return
     off = (signed_at or case.now) - case.now
     if off > 0:
-        yield Finding(
+        yield finding(
             "clock_behind",
             f"the signature is right, and made {off:.0f} s in our future: the clock here is behind",
-            "set the clock of this machine (NTP), or that of the sender",
         )
     else:
-        yield Finding(
+        yield finding(
             "too_old",
             f"the signature is right, and {-off:.0f} s old: a late or repeated delivery, or the clock here is ahead",
-            "set the clock of this machine (NTP); raise `tolerance` if the sender's retries keep their first time",
         )
 
 

@@ -11,32 +11,31 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 from hookcatch.core.wire import Request
 from hookcatch.providers import provider
 
-from .case import Case, Finding, Mistake, Trial
+from .case import Case, Mistake, Trial
+from .catalogue import finding
 from .places import prefixes_of, rows_for, signature_headers_of
 
 
 def other_secrets(case: Case) -> Iterator[Trial]:
     """Meant for another source: test instead of live, another shop."""
     for name, (row, secrets) in case.others.items():
-        finding = Finding(
+        found = finding(
             "another_source",
             f"it is signed with the secret of the source {name!r}",
-            "send it to that source's URL, or copy the secret of this one again: live and test have their own",
         )
-        yield Trial(finding, case.request, case.provider, secrets, case.now)
-        yield Trial(finding, case.request, row, secrets, case.now)
+        yield Trial(found, case.request, case.provider, secrets, case.now)
+        yield Trial(found, case.request, row, secrets, case.now)
 
 
 def secret_spellings(case: Case) -> Iterator[Trial]:
     """The secret was decoded when it should not have been, or not when it should, or copied with something around."""
     for secret in case.secrets:
         text = secret.reveal()
+        if b"-----BEGIN" in text:  # of a PEM file no spelling but the right one can be read at all
+            continue
         for name, what, spelt in _secrets(text):
             if spelt and spelt != text:
-                remedy = "configure the secret exactly as the sender shows it"
-                yield case.with_secrets(
-                    Finding(name, f"the signature is right if the secret {what}", remedy), spelt
-                )
+                yield case.with_secrets(finding(name, f"the signature is right if the secret {what}"), spelt)
 
 
 def _secrets(text: bytes) -> Iterator[tuple[str, str, bytes]]:
@@ -63,20 +62,18 @@ def _secrets(text: bytes) -> Iterator[tuple[str, str, bytes]]:
 
 def body_spellings(case: Case) -> Iterator[Trial]:
     """Something on the way has read the body and written it again."""
-    remedy = (
-        "hand over the bytes as they came: before any body parser, middleware or gateway that rewrites them"
-    )
     seen = {case.request.body}
-    for name, what, body in _bodies(case.request.body):
+    for name, what, body in bodies(case.request.body):
         if body not in seen:
             seen.add(body)
             yield case.trial(
-                Finding(name, f"the body was changed on its way: {what}", remedy),
+                finding(name, f"the body was changed on its way: {what}"),
                 case.request.with_body(body),
             )
 
 
-def _bodies(body: bytes) -> Iterator[tuple[str, str, bytes]]:
+def bodies(body: bytes) -> Iterator[tuple[str, str, bytes]]:
+    """A body as it would have been written by others: the finding, what was done, and the body."""
     for end in (b"\n", b"\r\n"):
         yield "newline_added", "a line feed was added at its end", body.removesuffix(end)
         yield "newline_removed", "the line feed at its end was taken away", body + end
@@ -147,13 +144,13 @@ def url_spellings(case: Case) -> Iterator[Trial]:
         return
     for url in dict.fromkeys(_urls(case.request)):
         if url != case.request.url:
-            finding = Finding(
+            found = finding(
                 "another_url",
                 f"the sender signed {url.partition('?')[0]}, and not {case.request.url.partition('?')[0]}"
                 + (", with its query" if "?" in url else ", without a query"),
                 f'say public_url="{url.partition("?")[0]}", or register the other URL with the sender',
             )
-            yield case.trial(finding, case.request.replace(url=url))
+            yield case.trial(found, case.request.replace(url=url))
 
 
 def _urls(request: Request) -> Iterator[str]:
@@ -184,12 +181,11 @@ def time_spellings(case: Case) -> Iterator[Trial]:
         if value.isdigit() and len(value) in {10, 13}:
             other = value + b"000" if len(value) == 10 else value[:10]
             unit = "milliseconds" if len(value) == 13 else "seconds"
-            finding = Finding(
+            found = finding(
                 "time_unit",
                 f"the time in {name.decode('latin-1')} is in {unit}, which this sender does not use",
-                "hand over the header as it came; if it came so, the sender has changed: tell us",
             )
-            yield case.trial(finding, case.request.with_header(name.decode("latin-1"), other))
+            yield case.trial(found, case.request.with_header(name.decode("latin-1"), other))
 
 
 def signature_spellings(case: Case) -> Iterator[Trial]:
@@ -199,14 +195,10 @@ def signature_spellings(case: Case) -> Iterator[Trial]:
         value = case.request.index.get(name.encode())
         if value is None:
             continue
-        for found, what, spelt in _signatures(value, prefixes.get(name, "").encode()):
+        for kind, what, spelt in _signatures(value, prefixes.get(name, "").encode()):
             if spelt != value:
-                finding = Finding(
-                    found,
-                    f"the signature in {name} {what}",
-                    "hand over the header as it came; if the sender wrote it so, look at its newest documentation",
-                )
-                yield case.trial(finding, case.request.with_header(name, spelt))
+                found = finding(kind, f"the signature in {name} {what}")
+                yield case.trial(found, case.request.with_header(name, spelt))
 
 
 def _signatures(value: bytes, prefix: bytes) -> Iterator[tuple[str, str, bytes]]:
@@ -232,12 +224,12 @@ def other_rows(case: Case) -> Iterator[Trial]:
     """Signed in another way that looks alike: an older version, another product of the sender."""
     there = frozenset(name.decode("latin-1") for name in case.request.index)
     for name in rows_for(there, case.provider):
-        finding = Finding(
+        found = finding(
             "another_scheme",
             f"the signature is right as one of {provider(name).title}",
             f'configure provider="{name}"',
         )
-        yield Trial(finding, case.request, provider(name), case.secrets, case.now)
+        yield Trial(found, case.request, provider(name), case.secrets, case.now)
 
 
 MISTAKES = (

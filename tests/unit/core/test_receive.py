@@ -6,12 +6,13 @@ import asyncio
 import json
 import threading
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel
 
 from hookcatch.core.errors import InboxUnavailable, Park, Rejected, Retry
-from hookcatch.core.flow import turn_away
+from hookcatch.core.flow import receive, turn_away
 from hookcatch.core.model import Claim, Event
 from hookcatch.core.payload import At
 from hookcatch.core.rows import new_events
@@ -79,6 +80,18 @@ def test_a_sender_that_wants_no_body_gets_none_with_a_refusal_either(world: Worl
     assert world.deliver("evt_1").body == b""
     refusal = world.run(world.receiving(letter().with_header("x-forged", "1")))
     assert (refusal.status, refusal.body) == (401, b"")
+
+
+def test_a_refusal_is_suspected_after_it_was_told_and_nothing_else_is(world: World):
+    suspected: list[tuple[str, str, int]] = []
+
+    def suspect(request: Request, source: str, reason: str) -> None:
+        suspected.append((source, reason, len(world.book.answers)))
+
+    ports = replace(world.ports, suspect=suspect)
+    for request in (letter(), letter().with_header("x-forged", "1")):
+        world.run(receive(request, world.app.endpoints["shop"], world.app, ports))
+    assert suspected == [("shop", "bad_signature", 2)]
 
 
 def test_what_the_edge_turned_away_is_told_like_any_other_refusal(world: World):

@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hookcatch import ConfigurationError, Hookcatch, diagnose, doctor
+from hookcatch import ConfigurationError, Hookcatch, diagnose
+from hookcatch.core.keyring import Pinned
 from hookcatch.core.wire import Request
-from hookcatch.doctor import MAX_BODY, Diagnosis
+from hookcatch.doctor import Diagnosis, Limits
 from hookcatch.doctor.places import headers_of
 from hookcatch.providers import names, provider
 from support.senders import NOW, URL, secret, signed, text
+from support.tls import certificate, pem_of, private_key
 
 Change = Callable[[Request], Request]
 
@@ -201,16 +203,18 @@ def test_no_secret_is_ever_told(name: str) -> None:
 
 
 def test_a_large_body_is_not_written_in_thirty_ways() -> None:
-    request = signed("github").with_body(json.dumps({"a": "x" * MAX_BODY}).encode())
+    request = signed("github").with_body(json.dumps({"a": "x" * Limits().body}).encode())
     assert [
         one.name for one in diagnose(request, provider("github"), secret("github"), now=NOW).findings
     ] == ["unexplained"]
 
 
-def test_only_so_much_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "MAX_TRIALS", 3)
-    rewritten = signed("github").with_body(b"{ }")
-    [found] = diagnose(rewritten, provider("github"), secret("github"), now=NOW).findings
+@pytest.mark.parametrize("limits", [Limits(trials=3), Limits(hashed=1000)], ids=["trials", "hashed"])
+def test_only_so_much_is_tried(limits: Limits) -> None:
+    rewritten = signed("github").with_body(json.dumps(json.loads(signed("github").body), indent=2).encode())
+    row, known = provider("github"), secret("github")
+    assert [one.name for one in diagnose(rewritten, row, known, now=NOW).findings] == ["json_rewritten"]
+    [found] = diagnose(rewritten, row, known, now=NOW, limits=limits).findings
     assert found.name == "unexplained"
 
 
@@ -224,6 +228,32 @@ def test_an_old_delivery_whose_body_was_changed_is_explained_by_the_change() -> 
     request = signed("stripe").with_body(signed("stripe").body + b"\n")
     [found] = diagnose(request, provider("stripe"), secret("stripe"), now=NOW + 5000).findings
     assert found.name == "newline_added"
+
+
+def test_what_is_refused_although_its_signature_is_right_is_not_explained_by_what_changes_nothing() -> None:
+    request = signed("stripe").with_header("x-request-start", "1700000000")
+    [found] = diagnose(request, provider("stripe"), secret("stripe"), now=NOW + 5000).findings
+    assert found.name == "too_old"
+    no_event = provider("github").sign(request.with_body(b"[1"), secret=secret("github"), now=NOW)
+    diagnosis = diagnose(no_event, provider("github"), secret("github"), now=NOW)
+    assert diagnosis.refusal.startswith("malformed_body")
+    assert [one.name for one in diagnosis.findings] == ["signature_right"]
+
+
+def test_published_keys_that_are_known_are_used_and_none_is_fetched() -> None:
+    url, pem = (
+        "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-1.pem",
+        pem_of(private_key(0)),
+    )
+    row, topic = provider("aws_sns"), "arn:aws:sns:eu-central-1:123456789012:orders"
+    said = {"Type": "Notification", "MessageId": "m1", "Message": "hi", "SigningCertURL": url}
+    request = row.sign(Request("POST", "", [], json.dumps(said)), secret=f"{topic}\n{pem}", now=NOW)
+    known = Pinned({url: certificate("sns.amazonaws.com", private_key(0))})
+    assert diagnose(request, row, topic, now=NOW, published=known).ok
+    assert diagnose(request, row, topic, now=NOW).refusal.startswith("unknown_key")
+    forged = request.with_body(request.body.replace(b"hi", b"ho"))
+    [found] = diagnose(forged, row, topic, now=NOW, published=known).findings
+    assert found.name == "unexplained"
 
 
 def test_a_secret_that_cannot_be_used_is_said_at_once() -> None:
