@@ -46,7 +46,9 @@ def test_an_order_is_placed_once_and_paid(app: Flask) -> None:
 
 
 def test_a_stranger_places_nothing(app: Flask) -> None:
-    order = app.extensions["hookcatch"].sources["shop"].sign("order.created", {"id": "o_2", "total": "1"}, id="x")
+    order = (
+        app.extensions["hookcatch"].sources["shop"].sign("order.created", {"id": "o_2", "total": "1"}, id="x")
+    )
     assert send(app, "shop", order.replace(body=order.body.replace(b"1", b"2"))) == 401
     work(app)
     assert "o_2" not in app.test_client().get("/").text

@@ -86,19 +86,29 @@ class Webhooks(Router):
         for name, options in sources.items():
             hooks.source(name, **options)
         hooks.include(self, within=app.app_context)
-        hooks.build(blocking=True)
+        mount(app, hooks, prefix)
         self._in_use = True
-        app.extensions["hookcatch"] = hooks
-        blueprint = _blueprint(hooks, prefix)
-        app.register_blueprint(blueprint)
-        app.before_request_funcs.setdefault(None, []).insert(0, partial(_hold_body, hooks, blueprint))
-        app.cli.add_command(_commands(prefix))
 
     def _check_open(self) -> None:
         if self._in_use:
             raise ConfigurationError(
                 "init_app was called already: import the modules that register sources and handlers before it"
             )
+
+
+def mount(app: flask.Flask, hooks: Hookcatch, prefix: str = "/hooks") -> None:
+    """Serve a Hookcatch of your own in an app. For the app's context around its handlers, include them with
+    `hooks.include(router, within=app.app_context)`.
+
+    Raises:
+        ConfigurationError: with what to change.
+    """
+    hooks.build(blocking=True)
+    app.extensions["hookcatch"] = hooks
+    blueprint = _blueprint(hooks, prefix)
+    app.register_blueprint(blueprint)
+    app.before_request_funcs.setdefault(None, []).insert(0, partial(_hold_body, hooks, blueprint))
+    app.cli.add_command(_commands(prefix))
 
 
 def _merged(said: Mapping[str, dict[str, Any]], configured: Any) -> dict[str, dict[str, Any]]:

@@ -130,7 +130,11 @@ class Router:
         """Take over all handlers that another router has by now; each of their runs is within a context that
         `within` makes for it."""
         self._check_open()
-        taken = router._registered if within is None else [replace(one, within=within) for one in router._registered]
+        taken = (
+            router._registered
+            if within is None
+            else [replace(one, within=within) for one in router._registered]
+        )
         self._registered.extend(taken)
 
     def _register(

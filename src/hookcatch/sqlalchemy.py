@@ -41,7 +41,9 @@ def session(tx: Transaction, **options: Any) -> Iterator[Session]:
     """
     with tx as connection:
         if not isinstance(connection, sqlite3.Connection):
-            raise ConfigurationError(f"a session over {type(connection).__name__} is not known, only over SQLite")
+            raise ConfigurationError(
+                f"a session over {type(connection).__name__} is not known, only over SQLite"
+            )
         engine = create_engine("sqlite+hookcatch://", creator=lambda: connection, poolclass=StaticPool)
         with (
             engine.connect() as bind,
