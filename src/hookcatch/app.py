@@ -64,6 +64,10 @@ class Source:
         """As `Hookcatch.on`, for events of this source only."""
         return self._hooks.on(types, source=self.name, **options)
 
+    def now(self) -> float:
+        """What time it is here, in seconds since the epoch."""
+        return self._hooks.clock()
+
     def verify(self, request: Request, *, tenant: str = "") -> Delivery:
         """Only verify: no inbox, no handlers. Raises Rejected, and ConfigurationError for secrets that cannot be
         had here."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from .concurrency import Patience
@@ -66,24 +67,40 @@ class WebhookMiddleware:
 
 async def take(hooks: Hooks, endpoint: Endpoint, scope: Scope, receive_: Receive, send: Send) -> None:
     """Answer one request to a webhook's path."""
+    response = await answer(hooks, endpoint, scope, receive_)
+    if response is not None:
+        await _send(send, response)
+
+
+async def answer(hooks: Hooks, endpoint: Endpoint, scope: Scope, receive_: Receive) -> Response | None:
+    """The response to one request to a webhook's path, for a server that sends it in its own way; None if the sender
+    is gone. Of the scope it reads the method, the query string and the headers."""
     runtime = hooks.runtime()
     ports = runtime.in_loop()
     if not runtime.enter():
-        return await _send(send, come_back())
+        return come_back()
     try:
-        head = _head(scope, endpoint)
+        head = head_of(scope, endpoint)
         promised = admit(head, endpoint)
         body = await _read(receive_, endpoint.policy.max_body, runtime.patience)
         check_length(promised, body)
-        response = await receive(head.with_body(body), endpoint, runtime.app, ports)
+        return await receive(head.with_body(body), endpoint, runtime.app, ports)
     except Rejected as why:
-        response = turn_away(why, endpoint, ports)
+        return turn_away(why, endpoint, ports)
     except ClientGone:
         return None
     finally:
         runtime.leave()
-    await _send(send, response)
-    return None
+
+
+@asynccontextmanager
+async def running(hooks: Hooks) -> AsyncIterator[None]:
+    """Open the inbox and start the worker, drain and close at the end: a part of any framework's lifespan."""
+    hooks.runtime().in_loop()
+    try:
+        yield
+    finally:
+        await _shut_down(hooks)
 
 
 async def lifespan(hooks: Hooks, receive_: Receive, send: Send) -> None:
@@ -132,7 +149,7 @@ def _path(scope: Scope) -> str:
     return path
 
 
-def _head(scope: Scope, endpoint: Endpoint) -> Request:
+def head_of(scope: Scope, endpoint: Endpoint) -> Request:
     query: bytes = scope.get("query_string", b"")
     return Request.from_wire(scope["method"], endpoint.called(query.decode("latin-1")), scope["headers"])
 

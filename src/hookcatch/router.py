@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict, TypeVar, Unpack, cast
 
 from .core.errors import ConfigurationError
@@ -12,6 +13,9 @@ from .core.handler import Condition, Handler, is_async, read_slots
 from .core.retry import Backoff
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+Within = Callable[[], AbstractContextManager[Any]]
+"""Makes the context in which a handler runs: a framework's `app.app_context`."""
 
 
 class HandlerOptions(TypedDict, total=False):
@@ -44,6 +48,7 @@ class Registered:
     source: str | None
     options: HandlerOptions
     fallback: bool = False
+    within: Within | None = None
 
     def build(self) -> Handler:
         """The handler, checked. Raises ConfigurationError."""
@@ -59,12 +64,29 @@ class Registered:
         options = {**cast("dict[str, Any]", self.options), "name": name}
         return Handler(
             **options,
-            function=function,
+            function=function if self.within is None else _inside(self.within, function),
             types=self.types,
             slots=read_slots(function, name),
             source=self.source,
             is_async=is_async(function),
         )
+
+
+def _inside(within: Within, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, of the same colour, called within a context of its own."""
+    if is_async(function):
+
+        async def awaited(**arguments: Any) -> Any:
+            with within():
+                return await function(**arguments)
+
+        return awaited
+
+    def called(**arguments: Any) -> Any:
+        with within():
+            return function(**arguments)
+
+    return called
 
 
 def _name(function: Callable[..., Any]) -> str:
@@ -104,10 +126,16 @@ class Router:
         as `ignored`."""
         return self._register((), source, options, fallback=True)
 
-    def include(self, router: Router) -> None:
-        """Take over all handlers that another router has by now."""
+    def include(self, router: Router, *, within: Within | None = None) -> None:
+        """Take over all handlers that another router has by now; each of their runs is within a context that
+        `within` makes for it."""
         self._check_open()
-        self._registered.extend(router._registered)
+        taken = (
+            router._registered
+            if within is None
+            else [replace(one, within=within) for one in router._registered]
+        )
+        self._registered.extend(taken)
 
     def _register(
         self, types: tuple[str, ...], source: str | None, options: HandlerOptions, *, fallback: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -21,6 +22,9 @@ StartResponse = Callable[..., Any]
 WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 BLOCK = 64 << 10
+
+HELD = "hookcatch.body"
+"""Where `hold` puts the bytes of the wire."""
 
 
 def serve(hooks: Hooks, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -71,6 +75,18 @@ def take(hooks: Hooks, endpoint: Endpoint, environ: Environ) -> Response:
         runtime.leave()
 
 
+def hold(endpoint: Endpoint, environ: Environ) -> None:
+    """Read the body before anybody else does, and let all who ask later read it again: forms, hooks, and `take`.
+
+    Raises Rejected, as `take` would."""
+    promised = admit(_head(environ, endpoint), endpoint)
+    body = _read(environ, promised, endpoint.policy.max_body)
+    check_length(promised, body)
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ[HELD] = body
+
+
 def _path(environ: Environ) -> str:
     """PEP 3333 hands over bytes, one a character."""
     path: str = environ.get("PATH_INFO", "")
@@ -100,6 +116,8 @@ def _read(environ: Environ, promised: int | None, limit: int) -> bytes:
     Without a length it can be read to its end only where the server marks that end; PEP 3333 does not ask
     it to. A single read cannot be interrupted: the server's own timeout bounds it.
     """
+    if HELD in environ:
+        return bytes(environ[HELD])
     if promised is None:
         if not environ.get("wsgi.input_terminated"):
             if "HTTP_TRANSFER_ENCODING" in environ:

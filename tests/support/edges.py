@@ -7,7 +7,7 @@ import io
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request as StarletteRequest
@@ -19,6 +19,19 @@ from hookcatch import Hookcatch, Request, asgi, wsgi
 Pairs = Sequence[tuple[bytes, bytes]]
 
 
+Lack = Literal["unread", "pause", "bare prefix", "exact paths", "twins", "lengths", "head bodies"]
+"""What an edge cannot show, or its framework has done before us:
+
+unread       how much of a body was not read
+pause        a body that comes slowly
+bare prefix  without a slash at its end it is redirected
+exact paths  `//shop` is tidied to `/shop`
+twins        headers of one name are joined
+lengths      the server itself refuses a length that is none, and a body that does not have it
+head bodies  an answer to HEAD has none
+"""
+
+
 @dataclass(frozen=True)
 class Answer:
     status: int
@@ -27,10 +40,11 @@ class Answer:
 
 
 class Edge(Protocol):
-    """`prefix` is where the webhooks' paths begin."""
+    """`prefix` is where the webhooks' paths begin, `lacks` what cannot be seen or done there."""
 
     hooks: Hookcatch
     prefix: str
+    lacks: frozenset[Lack]
 
     def call(
         self, method: str, path: str, headers: Pairs, chunks: Iterable[bytes], *, query: bytes = b""
@@ -67,6 +81,7 @@ class AsgiCaller:
 
     def __init__(self, hooks: Hookcatch, app: Any = None, prefix: str = "") -> None:
         self.hooks, self.app, self.prefix = hooks, app or hooks, prefix
+        self.lacks: frozenset[Lack] = frozenset()
         self.loop = asyncio.new_event_loop()
         self.unread = 0
         self.pause = 0.0  # seconds before each part of a body
@@ -139,6 +154,7 @@ class WsgiCaller:
 
     def __init__(self, hooks: Hookcatch, app: Any = None, prefix: str = "") -> None:
         self.hooks, self.app, self.prefix = hooks, app or hooks.wsgi, prefix
+        self.lacks: frozenset[Lack] = frozenset({"twins"})
         self.unread = 0
         self.terminated = True
 

@@ -26,9 +26,6 @@ from .trouble import UsageTrouble, one_line
 if TYPE_CHECKING:
     from hookcatch.app import Hookcatch, Source
 
-USAGE = 2
-"""The exit status of whatever is wrong with the question; 1 is the answer no."""
-
 
 class Questions(click.Group):
     """A group whose errors are told apart from its answers, and that takes `--url URL` without a word before it."""

@@ -28,7 +28,8 @@ _APP = re.compile(r"(?!sha256:)[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 class AppCommand(click.Command):
     """A command whose first argument is APP, which may be left out when something else names it:
-    `$HOOKCATCH_APP`, or `--inbox` or `--provider` where the command has that."""
+    `$HOOKCATCH_APP`, or `--inbox` or `--provider` where the command has that. It is always left out where a
+    framework's own command line has the app in its context."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Fill in the APP that was left out."""
@@ -36,7 +37,7 @@ class AppCommand(click.Command):
             self.name, params=[one for one in self.params if isinstance(one, click.Option)]
         )
         given, words, _ = options.make_parser(ctx).parse_args(list(args))
-        if given.get("inbox") or given.get("provider"):
+        if given.get("inbox") or given.get("provider") or _of_framework():
             args = ["", *args]
         elif not (words and _APP.fullmatch(words[0])):
             args = [*filter(None, [os.environ.get("HOOKCATCH_APP")]), *args]
@@ -56,6 +57,9 @@ def load(name: str) -> Hookcatch:
     """
     from hookcatch.app import Hookcatch
 
+    known = _of_framework()
+    if known is not None:
+        return known
     if not _APP.fullmatch(name):
         raise ConfigurationError(
             f"{name!r} names no app: write module:attribute, as in app:hooks, or set $HOOKCATCH_APP"
@@ -102,6 +106,14 @@ def opened(app: str, url: str | None) -> Iterator[Inbox]:
         yield inbox
     finally:
         inbox.close()
+
+
+def _of_framework() -> Hookcatch | None:
+    """The Hookcatch that a framework's command line has put into the context."""
+    from hookcatch.app import Hookcatch
+
+    ctx = click.get_current_context(silent=True)
+    return ctx.find_object(Hookcatch) if ctx else None
 
 
 def _loaded(ctx: click.Context, param: click.Parameter, value: str) -> Hookcatch:

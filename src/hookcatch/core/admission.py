@@ -43,7 +43,12 @@ def admit(request: Request, endpoint: Endpoint) -> int | None:
 def check_length(promised: int | None, body: bytes) -> None:
     """Some servers hand over a body that ended early as if it were whole (ATTACKS A38)."""
     if promised is not None and len(body) != promised:
-        raise Rejected("truncated_body", f"{len(body)} bytes of {promised}")
+        lost = (
+            ""
+            if body
+            else ": if the sender did not hang up, something in front has read the body before hookcatch"
+        )
+        raise Rejected("truncated_body", f"{len(body)} bytes of {promised}{lost}")
 
 
 def _length(value: bytes | None) -> int | None:

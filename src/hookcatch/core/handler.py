@@ -88,7 +88,7 @@ def read_slots(function: Callable[..., Any], name: str) -> tuple[Slot, ...]:
         ConfigurationError: if it could not be called with what an event can offer.
     """
     try:
-        hints = typing.get_type_hints(_annotated(function), include_extras=True)
+        hints = typing.get_type_hints(annotated(function), include_extras=True)
         parameters = inspect.signature(function).parameters.values()
     except (AttributeError, NameError, SyntaxError, TypeError, ValueError) as error:
         raise ConfigurationError(
@@ -136,7 +136,7 @@ def _slot(parameter: inspect.Parameter, hint: Any, name: str) -> Slot:
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling it gives a coroutine, looking through partials and callable objects."""
-    return inspect.iscoroutinefunction(_annotated(function))
+    return inspect.iscoroutinefunction(annotated(function))
 
 
 def _preset(function: Callable[..., Any]) -> frozenset[str]:
@@ -144,7 +144,8 @@ def _preset(function: Callable[..., Any]) -> frozenset[str]:
     return frozenset(function.keywords) if isinstance(function, functools.partial) else frozenset()
 
 
-def _annotated(function: Callable[..., Any]) -> Callable[..., Any]:
+def annotated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function whose annotations count: within partials, or of a callable object."""
     while isinstance(function, functools.partial):
         function = function.func
     if inspect.isroutine(function):

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from hookcatch import Hookcatch
-from support.edges import EDGES, Edge
+from support.edges import Edge
+from support.frameworks import ALL
 from support.senders import whsec
 from support.world import Clock
 
@@ -18,13 +19,13 @@ def hooks() -> Hookcatch:
     return made
 
 
-@pytest.fixture(params=EDGES)
+@pytest.fixture(params=ALL)
 def make_edge(request: pytest.FixtureRequest) -> Iterator[Callable[[Hookcatch], Edge]]:
     """Put one of the edges in front of an app; its handlers have to be registered by then."""
     made: list[Edge] = []
 
     def make(hooks: Hookcatch) -> Edge:
-        made.append(EDGES[request.param](hooks))
+        made.append(ALL[request.param](hooks))
         return made[-1]
 
     yield make

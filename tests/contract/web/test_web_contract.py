@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hookcatch import Event, Hookcatch, Request, Response, Retry
 from hookcatch.core.admission import MAX_HEADER_BYTES, MAX_HEADERS, SMALL
 from hookcatch.core.model import StoredEvent
 from hookcatch.core.ports import Query
-from support.edges import AsgiCaller, Edge, WsgiCaller, post
+from support.edges import Edge, WsgiCaller, post
 from support.senders import whsec
 
 
@@ -68,6 +69,34 @@ def test_a_body_as_large_as_allowed_is_kept(edge: Edge, hooks: Hookcatch):
     assert kept(hooks)[0].body == request.body
 
 
+ODD = {
+    "invalid UTF-8": b"\xff\xfe\x00",
+    "CRLF": b'{"a":\r\n1}\r\n',
+    "a BOM": b'\xef\xbb\xbf{"a": 1}',
+    "a form": b"b=1&a=%FF&b=2&c=%2b+",
+    "a line separator": b'"\xe2\x80\xa8"',
+    "emoji and escapes": '{"😀": "\\u001B"}'.encode(),
+}
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/x-www-form-urlencoded", "text/plain; charset=utf-16"]
+)
+@pytest.mark.parametrize("name", ODD)
+def test_the_signature_is_checked_over_the_bytes_of_the_wire_whatever_they_are(
+    make_edge: Callable[[Hookcatch], Edge], hooks: Hookcatch, name: str, kind: str
+):
+    """Nothing decodes, parses or tidies them first: what is signed and no event is a 400, and not a 401."""
+    source = hooks.source("raw", "hmac", "a secret that is long enough")
+    edge = make_edge(hooks)
+    blank = Request("POST", "", [("content-type", kind)], ODD[name])
+    signed = source.provider.sign(blank, secret="a secret that is long enough", now=hooks.clock())
+    assert signed.body == ODD[name]
+    assert post(edge, signed, path=f"{edge.prefix}/raw").status in (200, 400)
+    assert post(edge, signed.replace(body=ODD[name] + b"\n"), path=f"{edge.prefix}/raw").status == 401
+    assert [one.body for one in kept(hooks)] in ([], [ODD[name]])
+
+
 def test_a_duplicate_is_acknowledged_and_kept_once(edge: Edge, hooks: Hookcatch):
     request = letter(hooks)
     assert [post(edge, request).status for _ in range(3)] == [200, 200, 200]
@@ -89,7 +118,8 @@ def test_a_path_may_be_in_any_script(make_edge: Callable[[Hookcatch], Edge], hoo
 def test_a_source_may_be_served_at_the_root(make_edge: Callable[[Hookcatch], Edge], hooks: Hookcatch):
     hooks.source("root", "standard_webhooks", whsec(1), path="/")
     edge = make_edge(hooks)
-    for path in {f"{edge.prefix}/", edge.prefix or "/"}:
+    bare = f"{edge.prefix}/" if "bare prefix" in edge.lacks else edge.prefix or "/"
+    for path in {f"{edge.prefix}/", bare}:
         assert post(edge, hooks.sources["root"].sign("t", {}, id="msg_1"), path=path).status == 200
 
 
@@ -123,6 +153,8 @@ def test_a_forged_signature_is_401(edge: Edge, hooks: Hookcatch):
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_another_method_than_post_is_405_and_says_what_is_allowed(edge: Edge, hooks: Hookcatch, method: str):
     answer = post(edge, letter(hooks), method=method)
+    if method == "HEAD" and "head bodies" in edge.lacks:
+        answer = replace(answer, body=b"Method Not Allowed\n")
     refused(answer, 405, "Method Not Allowed")
     assert answer.headers["allow"] == "POST"
 
@@ -131,14 +163,14 @@ def test_a_body_that_is_said_to_be_too_large_is_413_and_not_read(edge: Any, hook
     request = letter(hooks)
     headers = [*request.headers, (b"content-length", b"1048577")]
     refused(post(edge, request, headers=headers), 413, "Request Entity Too Large")
-    assert edge.unread == 1
+    assert edge.unread == 1 or "unread" in edge.lacks
 
 
 def test_a_body_that_grows_too_large_is_413_and_read_no_further(edge: Any, hooks: Hookcatch):
     request = letter(hooks)
     chunks = [b"x" * 65536] * 40
     refused(post(edge, request, headers=request.headers, chunks=chunks), 413, "Request Entity Too Large")
-    assert edge.unread >= 22
+    assert edge.unread >= 22 or "unread" in edge.lacks
 
 
 def test_a_compressed_body_is_415(edge: Edge, hooks: Hookcatch):
@@ -175,8 +207,8 @@ def test_a_deciding_header_that_comes_twice_is_refused(edge: Edge, hooks: Hookca
     headers = [*request.headers, (b"content-length", str(len(request.body)).encode())]
     doubled = [*headers, *[pair for pair in headers if pair[0].lower() == name]]
     answer = post(edge, request, headers=doubled)
-    # a WSGI server has joined them by then: what is left is a malformed header or a bad signature
-    assert answer.status in ((400,) if isinstance(edge, AsgiCaller) else (400, 401))
+    # some servers have joined them by then: what is left is a malformed header or a bad signature
+    assert answer.status in ((400, 401) if "twins" in edge.lacks else (400,))
     assert kept(hooks) == []
 
 
@@ -189,11 +221,13 @@ def test_an_empty_body_is_refused_like_any_forgery(edge: Edge, hooks: Hookcatch)
 def test_a_large_body_with_no_signature_is_refused_before_it_is_read(edge: Any, hooks: Hookcatch):
     headers = [(b"content-length", str(SMALL + 1).encode())]
     refused(post(edge, letter(hooks), headers=headers, chunks=[b"x"] * 100), 401, "Unauthorized")
-    assert edge.unread == 100
+    assert edge.unread == 100 or "unread" in edge.lacks
 
 
 def test_a_body_that_is_too_slow_is_408(edge: Any, hooks: Hookcatch, monkeypatch: pytest.MonkeyPatch):
     request = letter(hooks)
+    if "pause" in edge.lacks:
+        pytest.skip("no body comes slowly here")
     if isinstance(edge, WsgiCaller):
         import hookcatch.wsgi
 
@@ -211,7 +245,8 @@ def test_a_body_that_is_too_slow_is_408(edge: Any, hooks: Hookcatch, monkeypatch
 
 def test_an_unknown_path_is_404_whatever_is_sent_there(edge: Any, hooks: Hookcatch):
     request = letter(hooks)
-    paths = ["/", "/sho", "/shopp", "/shop/x", "/SHOP", "//shop", "/other", "/shop%00", "/../shop"]
+    paths = ["/", "/sho", "/shopp", "/shop/x", "/SHOP", "/other", "/shop%00", "/../shop"]
+    paths += [] if "exact paths" in edge.lacks else ["//shop"]
     answers = {(post(edge, request, path=edge.prefix + path).status) for path in paths}
     assert answers == {404}
     assert kept(hooks) == []
@@ -221,7 +256,7 @@ def test_beside_the_prefix_nothing_is_ours(edge: Edge, hooks: Hookcatch):
     if not edge.prefix:
         assert post(edge, letter(hooks), path="/hooks/shop").status == 404
         return
-    for path in ("/shop", "/hooksshop", "/hook/shop", "/hooks"):
+    for path in ("/shop", "/hooksshop", "/hook/shop", *["/hooks"] * ("bare prefix" not in edge.lacks)):
         assert post(edge, letter(hooks), path=path).status == 404
     assert kept(hooks) == []
 
