@@ -220,11 +220,11 @@ ROWS = (
         body_is_signed=False,
         facts=Facts(
             ack_deadline=30.0,
-            retry_horizon=375_300.0,
+            retry_horizon=3 * 86400.0,
             id_survives_retry=True,
             success_body="Hello API Event Received",
-            source="https://github.com/hellosign/dropbox-sign-python",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+            source="https://developers.hellosign.com/api/manual-reference-pages/glossary/callbacks-events",
+            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
         ),
     ),
     Provider(
