@@ -61,6 +61,7 @@ ROWS = (
         confirmed=False,
         facts=Facts(
             id_survives_retry=True,
+            disables="three failures in a row, unless its retry type is exponential",
             source="https://docs.daily.co/reference/rest-api/webhooks",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
