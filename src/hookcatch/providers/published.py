@@ -167,10 +167,11 @@ ROWS = (
             occurred_at=Occurred("createdAt", per_second=1000),
         ),
         docs="https://developers.fireblocks.com/reference/validating-webhooks",
-        confirmed=False,
         facts=Facts(
+            retry_horizon=28_360.0,
+            retry_schedule=(10.0, 40.0, 160.0, 460.0, 1360.0, 3160.0, 6760.0, 13_960.0, 28_360.0),
             id_survives_retry=True,
-            source="https://developers.fireblocks.com/reference/validating-webhooks",
+            source="https://developers.fireblocks.com/reference/webhooks-gettingstarted-responsesretries",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -199,6 +200,7 @@ ROWS = (
         docs="https://docs.cloud.google.com/pubsub/docs/authenticate-push-subscriptions",
         id_is_signed=False,
         body_is_signed=False,
+        # The deadline and the horizon are settings of the subscription; these are the defaults.
         facts=Facts(
             ack_deadline=10.0,
             retry_horizon=7 * 86400.0,

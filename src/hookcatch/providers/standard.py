@@ -108,8 +108,8 @@ ROWS = (
         docs="https://platform.claude.com/docs/en/managed-agents/webhooks",
         facts=Facts(
             id_survives_retry=True,
-            source="https://github.com/anthropics/anthropic-sdk-python",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            disables="about twenty failures in a row; a redirect at once",
+            source="https://github.com/anthropics/skills/blob/main/skills/claude-api/shared/managed-agents-webhooks.md",
         ),
     ),
     Provider(
@@ -252,8 +252,7 @@ ROWS = (
         docs="https://replicate.com/docs/topics/webhooks/verify-webhook",
         facts=Facts(
             id_survives_retry=True,
-            source="https://github.com/replicate/replicate-python",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://replicate.com/docs/topics/webhooks/verify-webhook",
         ),
     ),
 )

@@ -191,9 +191,10 @@ ROWS = (
         facts=Facts(
             ack_deadline=30.0,
             retry_horizon=86400.0,
+            retry_schedule=tuple(3600.0 * hour for hour in range(1, 25)),
             id_survives_retry=True,
-            source="https://github.com/braintree/braintree_python",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+            source="https://developers.braintreepayments.com/guides/webhooks/parse/java",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
@@ -220,11 +221,11 @@ ROWS = (
         body_is_signed=False,
         facts=Facts(
             ack_deadline=30.0,
-            retry_horizon=375_300.0,
+            retry_horizon=3 * 86400.0,
             id_survives_retry=True,
             success_body="Hello API Event Received",
-            source="https://github.com/hellosign/dropbox-sign-python",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+            source="https://developers.hellosign.com/api/manual-reference-pages/glossary/callbacks-events",
+            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
         ),
     ),
     Provider(

@@ -60,12 +60,13 @@ ROWS = (
         ),
         docs="https://docs.customer.io/integrations/data-out/connections/webhooks/",
         confirmed=False,
+        # Whatever comes after a failed delivery waits until that is taken or given up.
         facts=Facts(
             ack_deadline=4.0,
             retry_horizon=7 * 86400.0,
             id_survives_retry=True,
-            source="https://docs.customer.io/api/webhooks",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+            source="https://docs.customer.io/integrations/api/webhooks",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
@@ -170,8 +171,9 @@ ROWS = (
         id_is_signed=False,
         facts=Facts(
             ack_deadline=12.0,
-            source="https://developer.zendesk.com/documentation/webhooks/anatomy-of-a-webhook-request/",
-            unconfirmed=frozenset({"ack_deadline"}),
+            disables="70 % errors within five minutes, for a moment",
+            source="https://developer.zendesk.com/api-reference/webhooks/introduction",
+            unconfirmed=frozenset({"ack_deadline", "disables"}),
         ),
     ),
 )

@@ -67,8 +67,10 @@ ROWS = (
         events=Shape(id=Path("id"), type=Path("type"), data="data", occurred_at=Occurred("created_at")),
         docs="https://www.mux.com/docs/core/verify-webhook-signatures",
         facts=Facts(
+            ack_deadline=5.0,
+            retry_horizon=86400.0,
             id_survives_retry=True,
-            source="https://github.com/muxinc/mux-node-sdk",
+            source="https://www.mux.com/docs/core/listen-for-webhooks",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -166,8 +168,8 @@ ROWS = (
         facts=Facts(
             retry_horizon=3 * 86400.0,
             id_survives_retry=True,
-            source="https://github.com/workos/workos-python",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+            source="https://workos.com/docs/events/data-syncing/webhooks",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(

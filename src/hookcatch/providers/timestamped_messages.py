@@ -61,6 +61,7 @@ ROWS = (
         confirmed=False,
         facts=Facts(
             id_survives_retry=True,
+            disables="three failures in a row, unless its retry type is exponential",
             source="https://docs.daily.co/reference/rest-api/webhooks",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
@@ -76,8 +77,11 @@ ROWS = (
         ),
         # The body is whatever the filter of the stream makes; compression has to be off.
         events=Shape(),
-        docs="https://www.quicknode.com/docs/streams/webhooks",
-        facts=Facts(source="https://www.quicknode.com/docs/streams"),
+        docs="https://www.quicknode.com/docs/streams/destinations/webhooks",
+        # The next batch waits until the last one is taken; how often it tries again is a setting.
+        facts=Facts(
+            order_guaranteed=True, source="https://www.quicknode.com/docs/streams/destinations/webhooks"
+        ),
     ),
     Provider(
         name="sinch",
@@ -110,7 +114,12 @@ ROWS = (
             occurred_at=Occurred("event_time"),
         ),
         docs="https://developers.sinch.com/docs/conversation/callbacks/",
-        facts=Facts(source="https://github.com/sinch/sinch-sdk-python"),
+        # The schedule is that of SMS; an answer of 4xx other than 429 ends it.
+        facts=Facts(
+            retry_horizon=81_920.0,
+            retry_schedule=tuple(5.0 * 2**doubled for doubled in range(15)),
+            source="https://developers.sinch.com/docs/sms/api-reference/sms/tag/Webhooks/",
+        ),
     ),
     Provider(
         name="twitch",
@@ -148,9 +157,12 @@ ROWS = (
         events=Shape(type=Path("triggerType"), data="payload"),
         docs="https://developers.webflow.com/data/docs/working-with-webhooks",
         facts=Facts(
+            ack_deadline=30.0,
+            retry_horizon=1800.0,
+            retry_schedule=(600.0, 1200.0, 1800.0),
             id_survives_retry=True,
-            source="https://github.com/webflow/js-webflow-api",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            source="https://developers.webflow.com/data/v1.0.0/docs/limits-and-retries",
+            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
         ),
     ),
     Provider(

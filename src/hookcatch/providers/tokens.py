@@ -143,7 +143,7 @@ ROWS = (
         docs="https://developer.flutterwave.com/v3.0.0/docs/webhooks",
         id_is_signed=False,
         body_is_signed=False,
-        confirmed=False,
+        # https://github.com/Flutterwave/Flutterwave-WooCommerce compares the header like this.
         facts=Facts(
             ack_deadline=60.0,
             retry_horizon=5400.0,
@@ -182,7 +182,9 @@ ROWS = (
         docs="https://core.telegram.org/bots/api#setwebhook",
         id_is_signed=False,
         body_is_signed=False,
+        # It tries again at once, then after 2, 4, 8 seconds and so on up to two minutes, and heeds Retry-After.
         facts=Facts(
+            ack_deadline=60.0,
             retry_horizon=86400.0,
             id_survives_retry=True,
             disables="410 for 23 hours",
@@ -205,7 +207,7 @@ ROWS = (
         docs="https://docs.xendit.co/webhook-behavior",
         id_is_signed=False,
         body_is_signed=False,
-        confirmed=False,
+        # https://github.com/xendit/demo-store describes the header.
         facts=Facts(
             ack_deadline=30.0,
             retry_horizon=86400.0,

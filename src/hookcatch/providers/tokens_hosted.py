@@ -104,9 +104,8 @@ ROWS = (
         docs="https://docs.datadoghq.com/integrations/webhooks/",
         id_is_signed=False,
         body_is_signed=False,
-        facts=Facts(
-            source="https://docs.datadoghq.com/api/latest/webhooks-integration",
-        ),
+        # It tries again after 5xx, and five times where it finds no connection.
+        facts=Facts(ack_deadline=15.0, source="https://docs.datadoghq.com/integrations/webhooks/"),
     ),
     Provider(
         name="google_drive",
@@ -170,7 +169,12 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         confirmed=False,
-        facts=Facts(source="https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/"),
+        facts=Facts(
+            ack_deadline=10.0,
+            retry_horizon=4500.0,
+            disables="too many failures, at its discretion",
+            source="https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/",
+        ),
     ),
     Provider(
         name="postmark",

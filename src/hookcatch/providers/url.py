@@ -155,9 +155,13 @@ ROWS = (
         ),
         docs="https://www.plivo.com/docs/concepts/signature-validation/",
         url_is_signed=True,
+        # Of messages; those of calls wait and try again as the fragment of their URL says.
         facts=Facts(
+            ack_deadline=8.0,
+            retry_horizon=420.0,
+            retry_schedule=(60.0, 180.0, 420.0),
             id_survives_retry=True,
-            source="https://github.com/plivo/plivo-python",
+            source="https://support.plivo.com/hc/en-us/articles/360041344652",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
