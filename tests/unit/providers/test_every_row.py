@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from datetime import date
 
 import pytest
 
@@ -11,6 +12,7 @@ from hookcatch.core.errors import ConfigurationError, Rejected
 from hookcatch.core.payload import data_of
 from hookcatch.core.wire import Request
 from hookcatch.providers import names, provider
+from hookcatch.providers.row import CHECKED
 from hookcatch.providers.shapes import NOWHERE
 from hookcatch.signing.keys import MIN_BYTES
 from support.senders import IDS, NOW, TYPES, URL, event, secret, signed
@@ -143,18 +145,27 @@ def test_a_row_is_a_frozen_value(name: str) -> None:
         row.name = "other"  # type: ignore[misc]
 
 
+FORMS = {"basic_auth", "hmac", "itsdangerous", "jws", "jwt", "mtls", "rfc9421", "token", "unsigned"}
+"""Rows that say how to sign, and of no sender how it behaves."""
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_a_row_says_how_its_sender_behaves(name: str) -> None:
-    row = provider(name)
+    row, facts = provider(name), provider(name).facts
     assert row.title
     assert row.docs.startswith("https://") or name == "unsigned"
-    assert row.facts.unconfirmed <= {field.name for field in dataclasses.fields(row.facts)}
-    assert row.facts.source.startswith("https://") or row.facts == type(row.facts)()
+    assert facts.unconfirmed <= {field.name for field in dataclasses.fields(facts)}
+    assert facts.source.startswith("https://") or name in FORMS
+    assert 200 <= facts.success_status < 300
+    assert 400 <= facts.bad_signature_status < 500
+    assert date(2026, 11, 1) <= facts.checked <= CHECKED
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_the_retry_schedule_agrees_with_the_horizon(name: str) -> None:
     facts = provider(name).facts
+    if facts.retry_horizon == 0:
+        assert facts.retry_schedule == ()
     if facts.retry_schedule is not None:
         assert list(facts.retry_schedule) == sorted(set(facts.retry_schedule))
         assert facts.retry_horizon == max(facts.retry_schedule, default=0.0)
