@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from hookcatch.providers import Provider, names, provider
 from hookcatch.providers.describe import event, retries, signing, span
-from support.proof import CODE, OWN, PUBLISHED, proofs, third_party
+from support.proof import CODE, OWN, PUBLISHED, proofs, third_parties
 
 HEAD = """\
 # Every sender
@@ -22,6 +22,7 @@ HEAD = """\
 | {published} | {by_published} | a signature that the sender published, in its documentation or its tests |
 | {own} | {by_own} | only our own reading of the documentation: a second implementation of the same formula agrees |
 
+A name behind an `a`: the library is not the sender's, but that of a receiver who has read the same documentation.
 A `?` behind a name: no first-hand source says how it signs; try it before you rely on it. A `?` behind a figure: no
 first-hand source says so. An empty cell: its documentation does not say.
 
@@ -52,7 +53,7 @@ def page() -> str:
         published=PUBLISHED,
         own=OWN,
         by_code=counts[CODE],
-        third=sum(map(third_party, proven)),
+        third=sum(1 for name in proven if third_parties(name)),
         by_published=counts[PUBLISHED],
         by_own=counts[OWN],
     )
@@ -76,7 +77,7 @@ def _signing(row: Provider, proven: str) -> Iterator[str]:
     yield "<br>".join(_text(way).replace("\n", "⏎") for way in signing(row))
     yield from (_text(where.get(name, "")) for name in ("id", "type", "batch"))
     yield ", ".join(one.name for one in row.handshakes)
-    yield f"{proven}, third party" if third_party(row.name) else proven
+    yield ", ".join((proven, *(third_parties(row.name) if proven else ())))
 
 
 def _behaviour(row: Provider) -> Iterator[str]:

@@ -130,6 +130,7 @@ ROWS = (
             issuer="MessageBird",
             tolerance=None,
             lifetime=60.0,
+            begins=True,
         ),
         events=Shape(id=Path("id"), type=AnyOf((Path("type"), Path("status")))),
         docs="https://developers.messagebird.com/api/#verifying-http-requests",

@@ -79,6 +79,7 @@ class Jwt:
     tolerance: seconds that `iat` may be off, either way; None does not ask for an `iat`.
     lifetime: seconds from `iat` to the `exp` of tokens made here; None makes them without. A given `exp` is
         obeyed in any case.
+    begins: whether tokens made here say from when they are valid, with `nbf`. A given one is obeyed in any case.
     """
 
     algorithm: str
@@ -91,6 +92,7 @@ class Jwt:
     key_set: KeySet | None = None
     tolerance: float | None = TOLERANCE
     lifetime: float | None = None
+    begins: bool = False
 
     def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
         algorithm = algorithm_of(self.algorithm)
@@ -124,6 +126,7 @@ class Jwt:
             "iat": int(now),
             "iss": self.issuer,
             "aud": self.audience,
+            "nbf": int(now) if self.begins else None,
             **dict(self.claims),
         }
         if self.lifetime is not None:

@@ -320,11 +320,13 @@ def _header(name: str) -> Read:
 
 
 def _after(name: str, prefix: bytes) -> Read:
-    read, size = _header(name), len(prefix)
+    """What stands after the prefix. The scheme of an `Authorization` may be spelt in any case (RFC 9110, 11.1)."""
+    read, size, lower = _header(name), len(prefix), prefix.lower()
+    any_case = name.lower() == "authorization"
 
     def after(request: Request) -> bytes | None:
         value = read(request)
-        if value is None or value.startswith(prefix):
+        if value is None or value.startswith(prefix) or (any_case and value[:size].lower() == lower):
             return value and value[size:]
         raise Rejected("malformed_signature", f"{name} does not begin with {prefix.decode()}")
 

@@ -166,3 +166,12 @@ def test_an_id_consists_of_what_the_row_allows() -> None:
     for value in ("", "a.b", "A"):
         with pytest.raises(Rejected, match="malformed_id"):
             place.reader()(EMPTY.with_header("x-id", value))
+
+
+def test_the_scheme_of_an_authorization_may_be_spelt_in_any_case_and_no_other_prefix() -> None:
+    read = Header("authorization", prefix="Bearer ").reader()
+    assert read(EMPTY.with_header("authorization", "bEARER abc")) == b"abc"
+    with pytest.raises(Rejected, match="does not begin"):
+        read(EMPTY.with_header("authorization", "Basic abc"))
+    with pytest.raises(Rejected, match="does not begin"):
+        Header("x-sig", prefix="sha256=").reader()(EMPTY.with_header("x-sig", "SHA256=abc"))
