@@ -58,7 +58,8 @@ class Source:
         return self._hooks.on(types, source=self.name, **options)
 
     def verify(self, request: Request) -> Delivery:
-        """Only verify: no inbox, no handlers. Raises Rejected and nothing else."""
+        """Only verify: no inbox, no handlers, and no `networks`, for only an edge knows who is calling. Raises
+        Rejected and nothing else."""
         return self.endpoint.verifier.verify(request, self._hooks.clock())
 
     def sign(

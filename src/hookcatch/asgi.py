@@ -72,7 +72,7 @@ async def take(hooks: Hooks, endpoint: Endpoint, scope: Scope, receive_: Receive
         return await _send(send, come_back())
     try:
         head = _head(scope, endpoint)
-        promised = admit(head, endpoint)
+        promised = admit(head, endpoint, (scope.get("client") or ("",))[0])
         body = await _read(receive_, endpoint.policy.max_body, runtime.patience)
         check_length(promised, body)
         response = await receive(head.with_body(body), endpoint, runtime.app, ports)

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypedDict, cast, get_args, get_origin, get_type
 from .core.endpoint import Ack, Endpoint, Policy
 from .core.errors import ConfigurationError
 from .core.keyring import OFFLINE, Keys
+from .core.networks import Networks, networks
 from .core.rows import is_credential
 from .core.secret import Secret
 from .providers import Provider
@@ -29,6 +30,8 @@ class SourceOptions(TypedDict, total=False):
         tolerance: seconds that a signed timestamp may lie in the past or future; default the provider's.
         accept_loss: True to allow ack="handled" for a sender that never retries.
         unsigned: True for a sender that cannot prove who it is. Said at every start.
+        networks: where the sender calls from, beside its signature and never instead of it: `["192.0.2.0/24"]`.
+        proxies: how many proxies of your own add to `X-Forwarded-For` in front; default 0, the address at the socket.
         verify_token, topics, origins, confirm: for handshakes, see `providers.handshakes.Wishes`.
     """
 
@@ -37,6 +40,8 @@ class SourceOptions(TypedDict, total=False):
     tolerance: float
     accept_loss: bool
     unsigned: bool
+    networks: Iterable[str]
+    proxies: int
     verify_token: str | Secret
     topics: Iterable[str]
     origins: Iterable[str]
@@ -78,6 +83,7 @@ def build_endpoint(
         known.check_secrets(secret)
         verifier = known.bind(secret, options.get("tolerance"), published)
         greeter = known.greeter(secret, _wishes(options))
+        allowed = _networks(known, options)
     except ConfigurationError as why:
         raise ConfigurationError(f"source {name!r}: {why}") from None
     return Endpoint(
@@ -90,6 +96,7 @@ def build_endpoint(
         url=url if known.url_is_signed else "",
         methods=known.methods,
         greeter=greeter,
+        networks=allowed,
     )
 
 
@@ -128,6 +135,20 @@ def _wishes(options: SourceOptions) -> Wishes:
         origins=frozenset(options.get("origins", ())),
         confirm=options.get("confirm", False),
     )
+
+
+def _networks(known: Provider, options: SourceOptions) -> Networks | None:
+    if "networks" not in options:
+        if "proxies" in options:
+            raise ConfigurationError(
+                "proxies says how to read who is calling, for networks=[...]: name those too"
+            )
+        return None
+    if not known.signed:
+        raise ConfigurationError(
+            "an address proves nobody: networks come beside a signature or a secret, never instead of one"
+        )
+    return networks(options["networks"], options.get("proxies", 0))
 
 
 def _policy(known: Provider, options: SourceOptions) -> Policy:

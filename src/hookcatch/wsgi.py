@@ -61,7 +61,7 @@ def take(hooks: Hooks, endpoint: Endpoint, environ: Environ) -> Response:
         return come_back()
     try:
         head = _head(environ, endpoint)
-        promised = admit(head, endpoint)
+        promised = admit(head, endpoint, environ.get("REMOTE_ADDR", ""))
         body = _read(environ, promised, endpoint.policy.max_body)
         check_length(promised, body)
         return step(receive(head.with_body(body), endpoint, runtime.app, ports))

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from .greeting import Greeter
 from .model import Delivery
+from .networks import Networks
 from .routing import Routes
 from .wire import Request
 
@@ -64,7 +65,8 @@ class Endpoint:
     """A source, as built: what verifies, how it answers, and where in its payloads the data stands.
 
     `path` is where it is served, below the mount. `url` is the URL that the sender was given, for schemes
-    that sign it; `""` where none does. `methods` are those of deliveries, `greeter` answers handshakes.
+    that sign it; `""` where none does. `methods` are those of deliveries, `greeter` answers handshakes, `networks`
+    are those that anything may come from.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Endpoint:
     url: str = ""
     methods: frozenset[str] = POST
     greeter: Greeter | None = None
+    networks: Networks | None = None
 
     @property
     def allowed(self) -> frozenset[str]:
