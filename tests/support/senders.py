@@ -129,6 +129,10 @@ SECRETS: dict[str, Callable[[int], str]] = {
     "jws": rsa,
     "aws_sns": lambda number: "arn:aws:sns:us-east-1:1:topic\n" + rsa(number).strip(),
     "dingtalk": token_key_receiver,
+    "ms_bot": lambda number: f"0bf30f3b-4a52-48df-9a82-234910c4a08{number}\n{rsa(number).strip()}",
+    "ms_graph_rich": lambda number: f"app tenant canary-of-a-state-{number}\n{rsa(number).strip()}",
+    "vonage_sms": lambda number: f"sha256:{text(number)}",
+    "zoho_desk": lambda number: f"1234 5678\n{rsa(number).strip()}",
     "mtls": lambda number: f"canary-of-a-word-{number} {certificate(number)}",
     "wechat_safe": token_key_receiver,
     "wechat_work": token_key_receiver,
@@ -149,6 +153,11 @@ IDS = {
     "plivo": "evt_1:order.created",
     "sinch_voice": "evt_1:order.created",
     "cloudevents": "/shop#evt_1",
+    "docker_hub": "shop/order:latest:1",
+    "messagebird_hmac": "evt_1:order.created",
+    "plivo_v2": "evt_1:order.created",
+    "vonage_sms": "evt_1:order.created",
+    "youtube": "evt_1@2026-01-02T03:04:05Z",
 }
 TYPES = {
     "adyen": "AUTHORISATION",
@@ -156,6 +165,7 @@ TYPES = {
     "telegram": "message",
     "x": "message",
     "tiktok_shop": "1",
+    "statuspage": "message",
 }
 
 

@@ -219,6 +219,10 @@ WEAK = {
     "jws": None,
     "sinch_voice": "key:QUJD",
     "tiktok_shop": "a:b",
+    "ms_bot": None,
+    "ms_graph_rich": "app tenant state",
+    "vonage_sms": "sha256:short",
+    "zoho_desk": None,
     "mtls": f"a sha256:{'0' * 64}",
     "dingtalk": f"a:{'k' * 43}:b",
     "wechat_safe": f"a:{'k' * 43}:b",
@@ -245,6 +249,6 @@ def test_a_tolerance_that_refuses_everything_is_refused_itself(name: str) -> Non
 @pytest.mark.parametrize("name", [name for name in PROVEN if provider(name).url_is_signed])
 def test_the_url_is_signed_where_the_sender_signs_it(name: str) -> None:
     assert refused(name, signed(name).replace(url=URL.replace("/in", "/out"))) == "bad_signature"
-    if name != "sinch_voice":  # the path alone
+    if name not in {"sinch_voice", "plivo_v2"}:  # without the query
         assert refused(name, signed(name).replace(url=URL + "&b=2")) == "bad_signature"
     assert refused(name, signed(name).replace(url="")) == "bad_signature"
