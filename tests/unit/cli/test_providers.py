@@ -86,3 +86,10 @@ def test_the_list_as_json_is_a_line_a_sender(hookcatch):
 )
 def test_how_a_sender_signs_is_a_template(name: str, ways: list[str]):
     assert list(signing(provider(name))) == ways
+
+
+def test_a_sender_that_cannot_be_checked_is_explained(hookcatch):
+    shown = hookcatch("providers", "show", "kakao")
+    assert shown.exit_code == 1
+    assert "without a signature: put a secret into the URL" in shown.stderr
+    assert "secret in the query = secret" in hookcatch("providers", "show", "docker_hub").stdout
