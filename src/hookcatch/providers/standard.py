@@ -198,6 +198,7 @@ ROWS = (
             ack_deadline=5.0,
             retry_horizon=6.0,
             id_survives_retry=True,
+            success_body="{}",
             max_body=20 * 1024,
             source="https://supabase.com/docs/guides/auth/auth-hooks",
             unconfirmed=frozenset({"id_survives_retry"}),
