@@ -30,7 +30,9 @@ MAX_TOKENS = 16
 GRAPH_APP = "0bf30f3b-4a52-48df-9a82-234910c4a086"
 """The application that sends Microsoft Graph's notifications."""
 
-_ZOHO = re.compile(r"([0-9]+) ([0-9]+)(?: (desk\.zoho\.[a-z.]{2,8}))?")
+_ZOHO = re.compile(
+    r"([0-9]+) ([0-9]+)(?: (desk\.zoho(?:cloud)?\.(?:com|eu|in|jp|sa|ca|uk|ae|com\.au|com\.cn)))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
