@@ -17,6 +17,7 @@ from hookcatch.signing.scheme import Scheme
 from hookcatch.signing.schemes import Token
 
 from .bespoke_handshakes import LARK, MONDAY
+from .handshakes import Handshake
 from .row import Facts, Provider
 from .shapes import AnyOf, Batch, Joined, Occurred, OtherKey, Path, Shape
 from .tokens import EVENTS, token
@@ -41,7 +42,8 @@ def configured(
     scheme: Scheme = IN_HEADER,
     confirmed: bool = False,
     facts: Facts | None = None,
-    **more: object,
+    handshakes: tuple[Handshake, ...] = (),
+    repeats: bool = False,
 ) -> Provider:
     """A row of this kind."""
     return Provider(
@@ -54,7 +56,8 @@ def configured(
         body_is_signed=False,
         confirmed=confirmed,
         facts=facts or Facts(source=docs),
-        **more,  # type: ignore[arg-type]
+        handshakes=handshakes,
+        repeats=repeats,
     )
 
 

@@ -12,7 +12,7 @@ from hookcatch.signing.public_key import Ecdsa
 from hookcatch.signing.schemes import Signed
 
 from .row import Facts, Provider
-from .shapes import Path, Shape
+from .shapes import Occurred, Path, Shape
 
 ROWS = (
     Provider(
@@ -42,10 +42,16 @@ ROWS = (
             time=Timestamp(Pair("x-zoho-webhook-signature", "t"), MILLISECONDS),
             message=(TIME, b".", BODY),
         ),
-        events=Shape(id=Path("event_id"), type=Path("event_type"), data="event_object"),
+        events=Shape(
+            id=Path("event_id", number=True),
+            type=Path("event_type"),
+            data="event_object",
+            occurred_at=Occurred("event_time", per_second=1000),
+        ),
         docs="https://www.zoho.com/in/payments/developerdocs/webhooks/verification",
         facts=Facts(
             ack_deadline=15.0,
+            id_survives_retry=True,
             source="https://www.zoho.com/in/payments/developerdocs/webhooks/verification",
         ),
     ),
