@@ -81,7 +81,8 @@ class EachToken:
 def without_tokens(body: bytes) -> bytes:
     """What of a body may be kept: credentials never are (ATTACKS A58)."""
     payload: Any = parse_json(CLIENT_STATE.without(body))
-    return compact({key: value for key, value in payload.items() if key != "validationTokens"})
+    payload.pop("validationTokens", None)
+    return compact(payload)
 
 
 def ms_graph_rich(secret: Secret) -> tuple[AllOf, Secret]:

@@ -83,14 +83,14 @@ class Parameter(One):
 
 @dataclass(frozen=True, slots=True)
 class SortedParameters:
-    """Every parameter but the signature, sorted, as `&name=value`, the two signs that separate them replaced in the
-    values: Vonage. So `a&b`, `a=b` and `a_b` are signed alike."""
+    """Every parameter but the one that signs them, sorted, as `&name=value`, the two signs that separate them replaced
+    in the values: Vonage. So `a&b`, `a=b` and `a_b` are signed alike."""
 
-    signature: str
+    but: str
 
     def render(self) -> Render:
         def render(request: Request, _: bytes) -> bytes:
-            pairs = sorted((name, value) for name, value in parameters(request) if name != self.signature)
+            pairs = sorted((name, value) for name, value in parameters(request) if name != self.but)
             if any("&" in name or "=" in name for name, _ in pairs):
                 raise Rejected("malformed_body", "a parameter's name looks cut out of two others")
             texts = [f"&{name}={value.replace('&', '_').replace('=', '_')}" for name, value in pairs]
