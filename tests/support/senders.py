@@ -162,6 +162,7 @@ IDS = {
     "cloudevents": "/shop#evt_1",
     "docker_hub": "shop/order:latest:1",
     "messagebird_hmac": "evt_1:order.created",
+    "plivo_v1": "evt_1:order.created",
     "plivo_v2": "evt_1:order.created",
     "vonage_sms": "evt_1:order.created",
     "youtube": "evt_1@2026-01-02T03:04:05Z",

@@ -20,6 +20,7 @@ from hookcatch.signing.parts import TIME, BodyHash, Nonce
 from hookcatch.signing.places import Header
 from hookcatch.signing.schemes import Made, Signed
 
+from .bespoke import TwilioForm
 from .row import Facts, Provider
 from .shapes import AnyOf, Joined, Path, Shape
 
@@ -57,6 +58,13 @@ def vonage_sms(secret: Secret) -> tuple[QueryAsBody, Secret]:
     return QueryAsBody(signed), Secret(key)
 
 
+PLIVO_EVENTS = Shape(
+    id=Joined((AnyOf((Path("MessageUUID"), Path("CallUUID"))), AnyOf((Path("Status"), Path("Event")))), ":"),
+    type=AnyOf((Path("Status"), Path("Event"), Path("CallStatus"))),
+    format="form",
+    form=True,
+)
+
 ROWS = (
     Provider(
         name="messagebird_hmac",
@@ -78,6 +86,20 @@ ROWS = (
         facts=Facts(source="https://github.com/messagebird/python-rest-api"),
     ),
     Provider(
+        name="plivo_v1",
+        title="Plivo (first signature)",
+        scheme=Signed(
+            algorithm=Hmac("sha1"),
+            signature=Header("x-plivo-signature"),
+            encoding=BASE64,
+            message=(TwilioForm(names=frozenset(), distinct=False),),
+        ),
+        events=PLIVO_EVENTS,
+        docs="https://www.plivo.com/docs/concepts/signature-validation/",
+        url_is_signed=True,
+        facts=Facts(source="https://github.com/plivo/plivo-node"),
+    ),
+    Provider(
         name="plivo_v2",
         title="Plivo (signature v2)",
         scheme=Signed(
@@ -87,14 +109,7 @@ ROWS = (
             message=(UrlWithoutQuery(), Nonce(Header("x-plivo-signature-v2-nonce", only=_ID))),
         ),
         # The body is not signed: whoever sees one request can send others.
-        events=Shape(
-            id=Joined(
-                (AnyOf((Path("MessageUUID"), Path("CallUUID"))), AnyOf((Path("Status"), Path("Event")))), ":"
-            ),
-            type=AnyOf((Path("Status"), Path("Event"), Path("CallStatus"))),
-            format="form",
-            form=True,
-        ),
+        events=PLIVO_EVENTS,
         docs="https://www.plivo.com/docs/concepts/signature-validation/",
         id_is_signed=False,
         body_is_signed=False,

@@ -83,8 +83,8 @@ class Parameter(One):
 
 @dataclass(frozen=True, slots=True)
 class SortedParameters:
-    """Every parameter but the one that signs them, sorted, as `&name=value`, the two signs that separate them replaced
-    in the values: Vonage. So `a&b`, `a=b` and `a_b` are signed alike."""
+    """Every parameter but the one that signs them, sorted, as `&name=value`, the two signs that separate them
+    replaced in the values: Vonage. So `a&b`, `a=b` and `a_b` are signed alike."""
 
     but: str
 
