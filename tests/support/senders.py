@@ -35,6 +35,11 @@ def ed25519(number: int) -> bytes:
     return private.private_bytes_raw() + private.public_key().public_bytes_raw()
 
 
+def ed25519_pem(number: int) -> str:
+    private = Ed25519PrivateKey.from_private_bytes(bytes([number + 1]) * 32)
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
 def whsk(number: int) -> str:
     return "whsk_" + base64.b64encode(ed25519(number)).decode()
 
