@@ -81,7 +81,7 @@ async def answer(hooks: Hooks, endpoint: Endpoint, scope: Scope, receive_: Recei
         return come_back()
     try:
         head = head_of(scope, endpoint)
-        promised = admit(head, endpoint)
+        promised = admit(head, endpoint, (scope.get("client") or ("",))[0])
         body = await _read(receive_, endpoint.policy.max_body, runtime.patience)
         check_length(promised, body)
         return await receive(head.with_body(body), endpoint, runtime.app, ports)

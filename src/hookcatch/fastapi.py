@@ -102,7 +102,7 @@ def delivery(source: Source) -> Callable[[Request], Awaitable[Delivery]]:
     async def verified(request: Request) -> Delivery:
         try:
             head = asgi.head_of(request.scope, endpoint)
-            promised = admit(head, endpoint)
+            promised = admit(head, endpoint, request.client.host if request.client else "")
             body = await _whole(request, endpoint.policy.max_body)
             check_length(promised, body)
             return source.verify(head.with_body(body), tenant=_tenant(source, request))

@@ -11,6 +11,7 @@ from itsdangerous import Signer
 from .core.endpoint import SEGMENT, Ack, Endpoint, Identity, Policy
 from .core.errors import ConfigurationError
 from .core.keyring import OFFLINE, Keys
+from .core.networks import Networks, networks
 from .core.rows import is_credential
 from .core.secret import Secret
 from .providers import Provider
@@ -34,6 +35,8 @@ class SourceOptions(TypedDict, total=False):
         tolerance: seconds that a signed timestamp may lie in the past or future; default the provider's.
         accept_loss: True to allow ack="handled" for a sender that never retries.
         unsigned: True for a sender that cannot prove who it is. Said at every start.
+        networks: where the sender calls from, beside its signature and never instead of it: `["192.0.2.0/24"]`.
+        proxies: how many proxies of your own add to `X-Forwarded-For` in front; default 0, the address at the socket.
         verify_token, topics, origins, confirm: for handshakes, see `providers.handshakes.Wishes`.
     """
 
@@ -43,6 +46,8 @@ class SourceOptions(TypedDict, total=False):
     tolerance: float
     accept_loss: bool
     unsigned: bool
+    networks: Iterable[str]
+    proxies: int
     verify_token: str | Secret
     topics: Iterable[str]
     origins: Iterable[str]
@@ -97,6 +102,7 @@ def build_endpoint(
             identity = bind(listed)
         else:
             identity = bind(secret)
+        allowed = _networks(known, options)
     except ConfigurationError as why:
         raise ConfigurationError(f"source {name!r}: {why}") from None
     return Endpoint(
@@ -109,6 +115,7 @@ def build_endpoint(
         url=url if known.url_is_signed else "",
         methods=known.methods,
         greeter=identity.greeter,
+        networks=allowed,
         owners=owners,
         tenants=tenants,
     )
@@ -187,6 +194,20 @@ def _wishes(options: SourceOptions, *, learn: bool = False) -> Wishes:
         confirm=options.get("confirm", False),
         learn=learn,
     )
+
+
+def _networks(known: Provider, options: SourceOptions) -> Networks | None:
+    if "networks" not in options:
+        if "proxies" in options:
+            raise ConfigurationError(
+                "proxies says how to read who is calling, for networks=[...]: name those too"
+            )
+        return None
+    if not known.signed and "url_key" not in options:
+        raise ConfigurationError(
+            "an address proves nobody: networks come beside a signature or a secret, never instead of one"
+        )
+    return networks(options["networks"], options.get("proxies", 0))
 
 
 def _policy(known: Provider, options: SourceOptions) -> Policy:

@@ -65,7 +65,7 @@ def take(hooks: Hooks, endpoint: Endpoint, environ: Environ) -> Response:
         return come_back()
     try:
         head = _head(environ, endpoint)
-        promised = admit(head, endpoint)
+        promised = admit(head, endpoint, environ.get("REMOTE_ADDR", ""))
         body = _read(environ, promised, endpoint.policy.max_body)
         check_length(promised, body)
         return step(receive(head.with_body(body), endpoint, runtime.app, ports))
@@ -79,7 +79,7 @@ def hold(endpoint: Endpoint, environ: Environ) -> None:
     """Read the body before anybody else does, and let all who ask later read it again: forms, hooks, and `take`.
 
     Raises Rejected, as `take` would."""
-    promised = admit(_head(environ, endpoint), endpoint)
+    promised = admit(_head(environ, endpoint), endpoint, environ.get("REMOTE_ADDR", ""))
     body = _read(environ, promised, endpoint.policy.max_body)
     check_length(promised, body)
     environ["wsgi.input"] = io.BytesIO(body)

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 import hookcatch.providers
 from hookcatch import Hookcatch
 from hookcatch.core.errors import REASONS, ConfigurationError, Rejected
+from hookcatch.core.networks import networks
 from hookcatch.core.wire import Request
 from hookcatch.providers import names, provider
 from hookcatch.signing.jwt import BodyClaim, Jwt
@@ -258,6 +259,15 @@ def test_a13_the_token_does_not_choose_its_key() -> None:
     where = {"kid": "../../etc/passwd", "jku": "https://evil.example/jwks", "x5u": "https://evil.example"}
     forged = pyjwt.encode(claims(b"{}"), key, algorithm="HS256", headers=where)
     assert refusal("jwt", bearer(forged)).reason == "bad_signature"
+
+
+def test_a18_an_address_that_is_only_claimed_lets_nobody_in_and_a_right_one_proves_nothing() -> None:
+    allowed = networks(["192.0.2.0/24"], proxies=1)
+    for claimed in ("192.0.2.7, 203.0.113.9", "192.0.2.7,203.0.113.9", ""):
+        with pytest.raises(Rejected, match="unknown_network"):
+            allowed.check(Request("POST", "", [("x-forwarded-for", claimed)]), "192.0.2.7")
+    with pytest.raises(ConfigurationError, match="never instead of one"):
+        Hookcatch("memory:").source("shop", unsigned=True, networks=["192.0.2.0/24"])
 
 
 def test_a20_the_answer_does_not_tell_which_secret_came_near() -> None:

@@ -179,6 +179,7 @@ class WsgiCaller:
             "SERVER_NAME": "example.org",
             "SERVER_PORT": "443",
             "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "192.0.2.1",
             "wsgi.url_scheme": "https",
             "wsgi.input": body,
             "wsgi.input_terminated": self.terminated,

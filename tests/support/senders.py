@@ -35,6 +35,11 @@ def ed25519(number: int) -> bytes:
     return private.private_bytes_raw() + private.public_key().public_bytes_raw()
 
 
+def ed25519_pem(number: int) -> str:
+    private = Ed25519PrivateKey.from_private_bytes(bytes([number + 1]) * 32)
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
 def whsk(number: int) -> str:
     return "whsk_" + base64.b64encode(ed25519(number)).decode()
 
@@ -130,6 +135,17 @@ SECRETS: dict[str, Callable[[int], str]] = {
     "jws": rsa,
     "aws_sns": lambda number: "arn:aws:sns:us-east-1:1:topic\n" + rsa(number).strip(),
     "dingtalk": token_key_receiver,
+    "brex": whsec,
+    "finch": base64_,
+    "incident_io": whsec,
+    "loops": whsec,
+    "render": whsec,
+    "sendgrid_inbound": ecdsa,
+    "stytch": whsec,
+    "ms_bot": lambda number: f"0bf30f3b-4a52-48df-9a82-234910c4a08{number}\n{rsa(number).strip()}",
+    "ms_graph_rich": lambda number: f"app tenant canary-of-a-state-{number}\n{rsa(number).strip()}",
+    "vonage_sms": lambda number: f"sha256:{text(number)}",
+    "zoho_desk": lambda number: f"1234 5678\n{rsa(number).strip()}",
     "mtls": lambda number: f"canary-of-a-word-{number} {certificate(number)}",
     "wechat_safe": token_key_receiver,
     "wechat_work": token_key_receiver,
@@ -150,6 +166,12 @@ IDS = {
     "plivo": "evt_1:order.created",
     "sinch_voice": "evt_1:order.created",
     "cloudevents": "/shop#evt_1",
+    "docker_hub": "shop/order:latest:1",
+    "messagebird_hmac": "evt_1:order.created",
+    "plivo_v1": "evt_1:order.created",
+    "plivo_v2": "evt_1:order.created",
+    "vonage_sms": "evt_1:order.created",
+    "youtube": "evt_1@2026-01-02T03:04:05Z",
 }
 TYPES = {
     "adyen": "AUTHORISATION",
@@ -157,6 +179,7 @@ TYPES = {
     "telegram": "message",
     "x": "message",
     "tiktok_shop": "1",
+    "statuspage": "message",
 }
 
 

@@ -167,3 +167,16 @@ def test_a_sender_that_takes_a_body_for_a_failure_gets_none() -> None:
     assert endpoint("xero").policy.success_body == b""
     assert endpoint("stripe").policy.success_body == b"ok\n"
     assert endpoint("adyen").policy.success_body == b"[accepted]"
+
+
+def test_networks_come_beside_a_signature_and_never_instead_of_one():
+    known = endpoint(networks=["192.0.2.0/24"], proxies=1).networks
+    assert known is not None
+    assert known.proxies == 1
+    assert endpoint().networks is None
+    with pytest.raises(ConfigurationError, match="never instead of one"):
+        endpoint("unsigned", None, unsigned=True, networks=["192.0.2.0/24"])
+    with pytest.raises(ConfigurationError, match="name those too"):
+        endpoint(proxies=1)
+    with pytest.raises(ConfigurationError, match=r"source 'shop': networks: .*host bits"):
+        endpoint(networks=["192.0.2.1/24"])

@@ -37,9 +37,10 @@ class Vector:
     """What an encrypted delivery holds."""
     unsigned: bool
     """An example of the encryption alone."""
+    tolerance: float | None
 
     def verified(self, request: Request | None = None) -> bool:
-        verifier = self.row.bind(self.secret)
+        verifier = self.row.bind(self.secret, self.tolerance)
         judge = verifier.check if self.proof_only else verifier.verify
         try:
             judge(request or self.request, self.now)
@@ -62,10 +63,21 @@ def vector(name: str, row: dict) -> Vector:
     )
     now = LATER if row["now"] is None else row["now"]
     valid = row["valid"] and row.get("expect") != "reject_timestamp"
-    source, note = row.get("source", ""), row.get("note", "")
-    made = maker(name, row["made"]) if "made" in row else provider(name)
-    return Vector(name, made, request, row["secret"], now, valid, note, source, row.get("proof_only", False),
-                  row.get("expect_response"), row.get("expect_plaintext"), row.get("unsigned", False))  # fmt: skip
+    return Vector(
+        name,
+        maker(name, row["made"]) if "made" in row else provider(name),
+        request,
+        row["secret"],
+        now,
+        valid,
+        row.get("note", ""),
+        row.get("source", ""),
+        row.get("proof_only", False),
+        row.get("expect_response"),
+        row.get("expect_plaintext"),
+        row.get("unsigned", False),
+        row.get("tolerance"),
+    )
 
 
 def maker(name: str, given: dict) -> Provider:
@@ -102,7 +114,7 @@ def test_every_vector_says_where_it_comes_from() -> None:
 
 @pytest.mark.parametrize("one", VALID, ids=title)
 def test_a_request_of_the_sender_is_verified(one: Vector) -> None:
-    verifier = one.row.bind(one.secret)
+    verifier = one.row.bind(one.secret, one.tolerance)
     assert verifier.check(one.request, one.now).key == 0
     events = () if one.proof_only else verifier.verify(one.request, one.now).events
     assert all(event.id for event in events)

@@ -17,8 +17,9 @@ SMALL = 16 << 10
 """Bodies up to this size are read before any check: buffering them costs less than checking twice."""
 
 
-def admit(request: Request, endpoint: Endpoint) -> int | None:
-    """Let a request's head pass: `request` has no body yet. Answers the promised length, None if chunked.
+def admit(request: Request, endpoint: Endpoint, peer: str = "") -> int | None:
+    """Let a request's head pass: `request` has no body yet, `peer` is the address at the socket, empty if unknown.
+    Answers the promised length, None if chunked.
 
     Raises Rejected for what no body could mend.
     """
@@ -27,6 +28,8 @@ def admit(request: Request, endpoint: Endpoint) -> int | None:
     headers = request.headers
     if len(headers) > MAX_HEADERS or sum(map(len, chain.from_iterable(headers))) > MAX_HEADER_BYTES:
         raise Rejected("headers_too_large")
+    if endpoint.networks is not None:
+        endpoint.networks.check(request, peer)
     encoding = request.header(b"content-encoding")
     if encoding is not None and encoding.strip().lower() not in (b"", b"identity"):
         raise Rejected("unsupported_encoding", "the signature is over the bytes that were sent, so are we")

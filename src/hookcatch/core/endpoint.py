@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from .greeting import Greeter
 from .model import Delivery
+from .networks import Networks
 from .routing import Routes
 from .wire import Request
 
@@ -107,7 +108,8 @@ class Endpoint:
     """A source, as built: what verifies, how it answers, and where in its payloads the data stands.
 
     `path` is where it is served, below the mount. `url` is the URL that the sender was given, for schemes
-    that sign it; `""` where none does. `methods` are those of deliveries, `greeter` answers handshakes.
+    that sign it; `""` where none does. `methods` are those of deliveries, `greeter` answers handshakes, `networks`
+    are those that anything may come from.
 
     Of several tenants a request's is either the one whose secret verified it (`owners`: whose each secret is), or the
     one whom a segment of the path names, whose secrets `tenants` has; never what the request says otherwise.
@@ -122,6 +124,7 @@ class Endpoint:
     url: str = ""
     methods: frozenset[str] = POST
     greeter: Greeter | None = None
+    networks: Networks | None = None
     owners: tuple[str, ...] = ()
     tenants: Tenants | None = None
     segment: str = ""

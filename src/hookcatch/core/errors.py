@@ -32,6 +32,7 @@ REASONS = MappingProxyType(
         "malformed_timestamp": 401,
         "stale_timestamp": 401,
         "future_timestamp": 401,
+        "unknown_network": 403,
         "duplicate_header": 400,
         "ambiguous_header": 400,
         "malformed_header": 400,

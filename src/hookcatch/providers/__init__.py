@@ -12,6 +12,7 @@ from hookcatch.core.errors import ConfigurationError
 from .row import Facts as Facts
 from .row import Provider as Provider
 from .row import Verifier as Verifier
+from .silent import SILENT
 
 if TYPE_CHECKING:
     from .body import hmac as hmac
@@ -56,6 +57,8 @@ def names() -> tuple[str, ...]:
 def provider(name: str) -> Provider:
     """The row of a provider. Raises ConfigurationError for an unknown name, with the nearest ones."""
     row = _rows().get(name)
+    if row is None and name in SILENT:
+        raise ConfigurationError(f"there is no provider {name!r}: {SILENT[name]}")
     if row is None:
         near = get_close_matches(name.lower().replace("-", "_"), _rows(), n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names())}"

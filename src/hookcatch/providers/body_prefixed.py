@@ -12,6 +12,7 @@ from .body import of_body
 from .handshakes import echo_query, probe
 from .row import Facts, Provider
 from .shapes import AnyOf, Batch, Head, Joined, Occurred, Path, Shape
+from .trial_handshakes import BITBUCKET_PING
 
 GITHUB_EVENTS = Shape(
     id=Head("x-github-delivery"),
@@ -83,6 +84,7 @@ ROWS = (
         scheme=of_body("x-hub-signature", prefix="sha256="),
         events=Shape(id=Head("x-request-id"), type=Head("x-event-key"), occurred_at=Occurred("date")),
         docs="https://confluence.atlassian.com/bitbucketserver/manage-webhooks-938025878.html",
+        handshakes=(BITBUCKET_PING,),
         id_is_signed=False,
         facts=Facts(
             disables="five failures, for 10 seconds, then for longer, up to 10 hours",

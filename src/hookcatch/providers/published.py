@@ -22,7 +22,7 @@ def google_pubsub(secret: Secret) -> tuple[Jwt, Secret]:
     """The secret is the audience and the e-mail of the service account, with a space between; to fetch nothing,
     Google's key in PEM on the lines after it. Anybody can have a token made for any audience, so the account is
     what proves the sender."""
-    identity, key = _identity(secret)
+    identity, key = identity_of(secret)
     audience, _, email = identity.partition(" ")
     if "@" not in email:
         raise ConfigurationError(
@@ -43,7 +43,7 @@ def google_pubsub(secret: Secret) -> tuple[Jwt, Secret]:
 
 def google_chat(secret: Secret) -> tuple[Jwt, Secret]:
     """The secret is the number of the project; to fetch nothing, Google's key in PEM on the lines after it."""
-    number, key = _identity(secret)
+    number, key = identity_of(secret)
     if not number.isdecimal():
         raise ConfigurationError("the secret for google_chat is the number of your Google Cloud project")
     scheme = Jwt(
@@ -60,7 +60,7 @@ def google_chat(secret: Secret) -> tuple[Jwt, Secret]:
     return scheme, key
 
 
-def _identity(secret: Secret) -> tuple[str, Secret]:
+def identity_of(secret: Secret) -> tuple[str, Secret]:
     """The first line, and the key behind it if there is one."""
     first, mark, rest = secret.reveal().partition(b"-----BEGIN")
     return first.strip().decode("utf-8", "replace"), Secret(mark + rest)

@@ -54,15 +54,16 @@ def three_of(secret: Secret) -> tuple[bytes, ToReceiver]:
 
 
 def wechat_sealed(secret: Secret) -> tuple[Sealed, Secret]:
-    """The token is one of the texts that are sorted: SHA-1 over it, time, nonce and the encrypted body."""
+    """The secret is `TOKEN:ENCODING_AES_KEY:RECEIVER_ID`: SHA-1 over the token, the time, the nonce and the encrypted
+    body, sorted, in msg_signature of the query."""
     token, box = three_of(secret)
     signed = _signed(token, Query("msg_signature"), ENCRYPTED, SECONDS)
     return Sealed(scheme=signed, envelope=ENCRYPTED, box=box), Secret(token)
 
 
 def dingtalk(secret: Secret) -> tuple[Sealed, Secret]:
-    """The token is one of the texts that are sorted: SHA-1 over it, time, nonce and the encrypted body. The answer
-    is signed and encrypted in the same way."""
+    """The secret is `TOKEN:ENCODING_AES_KEY:RECEIVER_ID`: SHA-1 over the token, the time, the nonce and the encrypted
+    body, sorted, in msg_signature of the query. The answer is signed and encrypted in the same way."""
     token, box = three_of(secret)
     envelope = Field("encrypt")
     signed = _signed(token, FirstOf((Query("msg_signature"), Query("signature"))), envelope, MILLISECONDS)

@@ -168,17 +168,20 @@ class Occurred:
 class Batch:
     """Many events in one delivery: `items` is the path of their list, `""` where the payload is it, `unwrap`
     a path inside each, `shared` what stands beside the list and belongs to every one. `lines` reads JSON Lines. A
-    payload without the list is one event."""
+    payload without the list is one event. `lone`: a list of one is written as its item, as in XML."""
 
     items: str = ""
     unwrap: str = ""
     shared: tuple[str, ...] = ()
     lines: bool = False
+    lone: bool = False
 
     def split(self, payload: Any) -> list[Any]:
         found = dig(payload, self.items.split(".")) if self.items else payload
         if found is None or not (self.items or isinstance(found, list)):
             return [payload]
+        if self.lone and isinstance(found, dict):
+            found = [found]
         if not isinstance(found, list):
             raise Rejected("malformed_body", f"{self.items} is not a list")
         shared = {name: payload[name] for name in self.shared if name in payload}
@@ -190,7 +193,8 @@ class Batch:
         shared = {name: item[name] for name in self.shared if name in item}
         if shared:
             item = {name: value for name, value in item.items() if name not in shared}
-        wrapped = _nested(self.items, [_nested(self.unwrap, item)])
+        inner = _nested(self.unwrap, item)
+        wrapped = _nested(self.items, inner if self.lone else [inner])
         return {**shared, **wrapped} if shared else wrapped
 
 
@@ -231,7 +235,9 @@ class Shape:
             return (self._event(request, parse(body, fmt), body, fmt),)
         payload = parse_lines(body) if self.batch.lines and _has_lines(request, body) else parse(body, fmt)
         return tuple(
-            self._event(request, item, body if item is payload else compact(item), fmt)
+            self._event(request, item, body, fmt)
+            if item is payload
+            else self._event(request, item, compact(item), "json")
             for item in self.batch.split(payload)
         )
 
@@ -316,7 +322,10 @@ def _has_lines(request: Request, body: bytes) -> bool:
 
 def _element(name: str, value: Any) -> str:
     if isinstance(value, dict):
-        return f"<{name}>{''.join(_element(key, inner) for key, inner in value.items())}</{name}>"
+        said = {key[1:]: escape(str(inner)) for key, inner in value.items() if key.startswith("@")}
+        attributes = "".join(f' {key}="{inner}"' for key, inner in said.items())
+        within = "".join(_element(key, inner) for key, inner in value.items() if not key.startswith("@"))
+        return f"<{name}{attributes}>{within}</{name}>"
     return f"<{name}>{escape(str(value), quote=False)}</{name}>"
 
 

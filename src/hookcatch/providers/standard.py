@@ -212,6 +212,7 @@ ROWS = (
             retry_horizon=4.0,
             retry_schedule=(2.0, 4.0),
             id_survives_retry=False,
+            success_body="{}",
             max_body=20 * 1024,
             source="https://github.com/supabase/auth/blob/master/internal/hooks/hookshttp/hookshttp.go",
         ),

@@ -42,7 +42,8 @@ def mtls(
     told = Token(Header(word.lower()))
 
     def make(secret: Secret) -> tuple[AllOf, Secret]:
-        """The proxy's word in a header, and beside it the client certificate as the proxy passes it on."""
+        """The secret is `WORD sha256:FINGERPRINT`: a word that only the proxy knows and sends in a header, and which
+        client certificate it has to pass on beside it."""
         parts = secret.reveal().split(None, 1)
         if len(parts) != 2:
             raise ConfigurationError(

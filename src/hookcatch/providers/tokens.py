@@ -6,7 +6,7 @@ from hookcatch.core.parse import parse_json
 from hookcatch.signing import keys
 from hookcatch.signing.fields import Field
 from hookcatch.signing.json_path import compact
-from hookcatch.signing.places import BasicCredentials, Header
+from hookcatch.signing.places import BasicCredentials, Header, Query
 from hookcatch.signing.schemes import Token, Unsigned
 
 from .bespoke_handshakes import CLOUDEVENTS, OKTA
@@ -20,14 +20,15 @@ def token(
     *,
     header: str = "authorization",
     prefix: str = "Bearer ",
+    query: str = "",
     events: Shape = EVENTS,
     name: str = "token",
 ) -> Provider:
-    """A sender of your own that sends a secret token in a header."""
+    """A sender of your own that sends a secret token in a header, or if it can do no better in the URL (`query`)."""
     return Provider(
         name=name,
-        title="Token in a header",
-        scheme=Token(Header(header.lower(), prefix=prefix)),
+        title="Token in the URL" if query else "Token in a header",
+        scheme=Token(Query(query) if query else Header(header.lower(), prefix=prefix)),
         events=events,
         docs="https://www.rfc-editor.org/rfc/rfc6750",
         id_is_signed=False,

@@ -26,12 +26,13 @@ from .scheme import Bound, Match
 Algorithm = Literal["hmac-sha256", "ed25519", "ecdsa-p256-sha256", "rsa-pss-sha512", "rsa-v1_5-sha256"]
 """As RFC 9421 registers them."""
 
-COMPONENTS = ("@method", "@target-uri", "content-digest")
+_OF_BODY = "content-digest"
+COMPONENTS = ("@method", "@target-uri", _OF_BODY)
 MIN_RSA_BITS = 2048
 USUAL_LABEL = "sig1"
 USUAL_KEYID = "hookcatch"
 
-_INPUT, _SIGNATURE, _DIGEST = Header("signature-input"), Header("signature"), Header("content-digest")
+_INPUT, _SIGNATURE, _DIGEST = Header("signature-input"), Header("signature"), Header(_OF_BODY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class MessageSignature:
         allowed = limit(self.tolerance, tolerance)
         needed = self.tolerance is not None or tolerance is not None
         reads = [place.reader() for place in (_INPUT, _SIGNATURE, _DIGEST)]
-        required = tuple(one for one in self.components if one != "content-digest")
+        required = self._beside_the_body()
 
         def chosen(request: Request) -> Request:
             """The request with the one signature that counts."""
@@ -104,9 +105,9 @@ class MessageSignature:
                 created=datetime.fromtimestamp(int(now), UTC),
                 label=self.label or USUAL_LABEL,
                 tag=self.tag,
-                covered_component_ids=[one for one in self.components if one != "content-digest"],
+                covered_component_ids=self._beside_the_body(),
                 body=request.body,
-                use_existing_digest="content-digest" in message.headers,
+                use_existing_digest=_OF_BODY in message.headers,
             )
         except Exception as why:  # of many kinds, all of them about the request
             raise ConfigurationError(f"this request cannot be signed: {why}") from None
@@ -116,6 +117,10 @@ class MessageSignature:
         public = self._public(secret)
         if isinstance(public, bytes):
             check_strength(public)
+
+    def _beside_the_body(self) -> tuple[str, ...]:
+        """What has to be covered but the body, which the library takes care of."""
+        return tuple(one for one in self.components if one != _OF_BODY)
 
     def _member(self, value: bytes) -> bytes:
         """The one item of a structured dictionary (RFC 9651) that counts, written as it was."""

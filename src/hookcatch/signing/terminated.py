@@ -13,7 +13,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NamedTuple, NoReturn
 from urllib.parse import quote, unquote_to_bytes
 
 from hookcatch.core.errors import ConfigurationError, MissingExtra, Rejected
@@ -126,6 +126,14 @@ class ForwardedClientCert(One):
         return request.with_header(self.header, f'Cert="{quote(_to_pem(value))}"')
 
 
+class _Certificate(NamedTuple):
+    """What a certificate says: from when to when it is good, in seconds since the epoch, and its names."""
+
+    begins: float
+    ends: float
+    names: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
     """The certificate that the secret tells: by its SHA-256 (`sha256:...`), itself in PEM, or by one of its names
@@ -152,15 +160,11 @@ class ClientCertificate:
                 raise Rejected("missing_signature", title)
             if said is not None and said(request) != b"SUCCESS":
                 raise Rejected("bad_signature", "the proxy has not verified the certificate")
-            try:
-                certificate = load(der)
-            except Exception:  # of several kinds, all of them about what was sent
-                _malformed(title)
+            certificate = load(der) or _malformed(title)
             found = [at for at, knows in enumerate(known) if knows(der, certificate)]
             if not found:
                 raise Rejected("bad_signature", "another certificate")
-            begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-            if not begins.timestamp() <= now <= ends.timestamp():
+            if not certificate.begins <= now <= certificate.ends:
                 raise Rejected("unknown_key", "the certificate is out of date")
             return Match(found[0])
 
@@ -181,7 +185,7 @@ class ClientCertificate:
     def check_strength(self, secret: Secret) -> None:
         """A certificate is no secret, and cannot be guessed: its private key proves it."""
 
-    def _knows(self, pin: bytes) -> Callable[[bytes, Any], bool]:
+    def _knows(self, pin: bytes) -> Callable[[bytes, _Certificate], bool]:
         """Whether a certificate is the one meant. Raises ConfigurationError."""
         digest, name, der = _PIN.fullmatch(pin), _NAME.fullmatch(pin), _from_pem(pin)
         if name is not None:
@@ -190,8 +194,8 @@ class ClientCertificate:
                     "anybody can make a certificate with any name in it: to know it by a name, say in which header "
                     "the proxy tells that it has verified it (verified=), or give its SHA-256"
                 )
-            kind, wanted = name[1].decode(), name[2].decode("latin-1")
-            return lambda _, certificate: wanted in _names(certificate, kind)
+            wanted = pin.decode("latin-1")
+            return lambda _, certificate: wanted in certificate.names
         if digest is not None:
             pinned = binascii.unhexlify(digest[1].replace(b":", b""))
         elif der is not None:
@@ -204,28 +208,31 @@ class ClientCertificate:
         return lambda der, _: hmac.compare_digest(hashlib.sha256(der).digest(), pinned)
 
 
-def _names(certificate: Any, kind: str) -> list[str]:
-    from cryptography.x509 import (
-        DNSName,
-        ExtensionNotFound,
-        SubjectAlternativeName,
-        UniformResourceIdentifier,
-    )
-
+def _loader() -> Callable[[bytes], _Certificate | None]:
+    """What reads a certificate; None for what is none."""
     try:
-        names = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
-    except (ExtensionNotFound, ValueError):
-        return []
-    found: list[str] = names.get_values_for_type({"dns": DNSName, "uri": UniformResourceIdentifier}[kind])
-    return found
-
-
-def _loader() -> Callable[[bytes], Any]:
-    try:
-        from cryptography.x509 import load_der_x509_certificate
+        from cryptography import x509
     except ImportError:
         raise MissingExtra("cryptography", "crypto") from None
-    return load_der_x509_certificate
+
+    def load(der: bytes) -> _Certificate | None:
+        try:
+            found = x509.load_der_x509_certificate(der)
+            others = [one.value for one in found.extensions]
+            listed = [one for one in others if isinstance(one, x509.SubjectAlternativeName)]
+            kinds = (("dns", x509.DNSName), ("uri", x509.UniformResourceIdentifier))
+            names = [
+                f"{kind}:{name}"
+                for one in listed
+                for kind, of in kinds
+                for name in one.get_values_for_type(of)
+            ]
+            begins, ends = found.not_valid_before_utc, found.not_valid_after_utc
+        except Exception:  # of many kinds, all of them about the certificate
+            return None
+        return _Certificate(begins.timestamp(), ends.timestamp(), frozenset(names))
+
+    return load
 
 
 def _from_pem(text: bytes) -> bytes | None:

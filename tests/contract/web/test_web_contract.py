@@ -32,6 +32,26 @@ def kept(hooks: Hookcatch) -> list[StoredEvent]:
     return [one[0] for one in found if one is not None][::-1]
 
 
+# who calls: the callers of the tests call from 192.0.2.1
+
+
+def test_a_request_from_elsewhere_is_refused_however_well_it_is_signed(
+    make_edge: Callable[[Hookcatch], Edge], hooks: Hookcatch
+):
+    hooks.source("near", "standard_webhooks", whsec(0), networks=["192.0.2.0/24"])
+    hooks.source("far", "standard_webhooks", whsec(0), networks=["198.51.100.0/24"])
+    hooks.source("behind", "standard_webhooks", whsec(0), networks=["198.51.100.0/24"], proxies=1)
+    edge, request = make_edge(hooks), letter(hooks)
+    assert post(edge, request, f"{edge.prefix}/near").status == 200
+    assert post(edge, request, f"{edge.prefix}/far").status == 403
+    claimed = request.with_header("x-forwarded-for", "198.51.100.7")
+    assert post(edge, claimed, f"{edge.prefix}/far").status == 403
+    assert post(edge, claimed, f"{edge.prefix}/behind").status == 200
+    spoofed = request.with_header("x-forwarded-for", "198.51.100.7, 203.0.113.9")
+    assert post(edge, spoofed, f"{edge.prefix}/behind").status == 403
+    assert len(kept(hooks)) == 2
+
+
 # what comes in
 
 

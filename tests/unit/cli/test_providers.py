@@ -115,3 +115,10 @@ def test_retries_are_said_as_exactly_as_they_are_known(
     facts = Facts(retry_horizon=horizon, retry_schedule=times)
     row = Provider(name="x", title="X", scheme=hmac(header="x-x").scheme, facts=facts)
     assert (retries(row), schedule(row)) == (said, listed)
+
+
+def test_a_sender_that_cannot_be_checked_is_explained(hookcatch):
+    shown = hookcatch("providers", "show", "kakao")
+    assert shown.exit_code == 1
+    assert "without a signature: put a secret into the URL" in shown.stderr
+    assert "secret in the query = secret" in hookcatch("providers", "show", "docker_hub").stdout

@@ -243,3 +243,16 @@ def test_a_key_that_is_there_already_is_left_where_it_is() -> None:
     shape = Shape(type=OtherKey(frozenset({"update_id"})), id=Path("update_id", number=True))
     written = shape.write(Request("POST", "", []), "1", "message", {"message": {"text": "x"}})
     assert json.loads(written.body) == {"message": {"text": "x"}, "update_id": 1}
+
+
+def test_a_list_of_one_may_be_written_as_its_item() -> None:
+    shape = Shape(id=Path("@id"), type=Path("type"), format="xml", batch=Batch("all.one", lone=True))
+    for body, ids in (
+        (b'<all><one id="1"/></all>', ["1"]),
+        (b'<all><one id="1"/><one id="2"/></all>', ["1", "2"]),
+    ):
+        events = shape.read(Request("POST", "", (), body))
+        assert [event.id for event in events] == ids
+        assert {event.format for event in events} == {"json"}
+    written = shape.write(Request("POST", "", ()), "a<b", "made", {"name": "Zoë"})
+    assert written.body.decode() == '<all><one id="a&lt;b"><name>Zoë</name><type>made</type></one></all>'
