@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 from hookcatch.providers import names
+from sdks.sdk import Author
+from sdks.table import SDKS
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -16,29 +18,36 @@ BY_CODE = ("GENERATED with", "accepted by", "standardwebhooks 1.1")
 
 NOT_PUBLISHED = ("synthetic", "made with")
 
-CHECKED_AGAINST = frozenset(
-    {
-        "adyen", "discord", "github", "itsdangerous", "jwt", "sendgrid", "slack", "square", "standard_webhooks",
-        "stripe", "svix", "twilio",
-    }
-)  # fmt: skip
-"""Rows that tests/unit/providers/test_sdks.py holds against their senders' libraries at every run."""
+OFFICIAL = Author.SENDER, Author.STANDARD
+
+
+def checked_by(name: str, *authors: Author) -> list[str]:
+    """The libraries that tests/sdks holds the row against at every run, of these authors."""
+    return sorted({sdk.package for sdk in SDKS if sdk.row == name and sdk.author in authors})
+
+
+def third_parties(name: str) -> list[str]:
+    """The libraries of receivers, where neither the sender nor its standard says that the row is right."""
+    others = checked_by(name, Author.THIRD_PARTY)
+    return others if others and proof(name) == CODE and not checked_by(name, *OFFICIAL) else []
 
 
 def proof(name: str) -> str:
-    """`a` for code, `b` for a published signature, `c` for none but ours."""
-    if name in CHECKED_AGAINST:
+    """`a` for code, `b` for a published signature, `c` for none but ours. A third party's code counts for less than a
+    signature that the sender published."""
+    if checked_by(name, *OFFICIAL):
         return CODE
+    third_party = bool(checked_by(name, Author.THIRD_PARTY))
     sources = [
         row["source"]
         for line in (VECTORS / f"{name}.jsonl").read_text().splitlines()
         if (row := json.loads(line))["valid"]
     ]
-    if any(mark in source for source in sources for mark in BY_CODE):
+    if not third_party and any(mark in source for source in sources for mark in BY_CODE):
         return CODE
     if any(not source.startswith(NOT_PUBLISHED) for source in sources):
         return PUBLISHED
-    return OWN
+    return CODE if third_party else OWN
 
 
 def proofs() -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from hookcatch.providers import Provider, names, provider
 from hookcatch.providers.describe import event, retries, signing
-from support.proof import CODE, OWN, PUBLISHED, proofs
+from support.proof import CODE, OWN, PUBLISHED, proofs, third_parties
 
 HEAD = """\
 # Every sender
@@ -22,6 +22,7 @@ HEAD = """\
 | {published} | {by_published} | a signature that the sender published, in its documentation or its tests |
 | {own} | {by_own} | only our own reading of the documentation: a second implementation of the same formula agrees |
 
+A name behind an `a`: the library is not the sender's, but that of a receiver who has read the same documentation.
 A `?` behind a name: no first-hand source says how it signs; try it before you rely on it. A `?` behind a figure: no
 first-hand source says so. `answer` is the time the sender waits, `retries` how long it goes on trying.
 
@@ -58,7 +59,7 @@ def _cells(row: Provider, proven: str) -> Iterator[str]:
     answer = "" if facts.ack_deadline is None else f"{facts.ack_deadline:g} s"
     yield _unsure(answer, row, "ack_deadline")
     yield _unsure(retries(row).removeprefix("for "), row, "retry_horizon")
-    yield proven
+    yield ", ".join((proven, *(third_parties(row.name) if proven else ())))
 
 
 def _unsure(said: str, row: Provider, fact: str) -> str:
