@@ -16,7 +16,7 @@ from hookcatch.signing.jwt import Jwt
 from hookcatch.signing.listed import AnyHeader
 from hookcatch.signing.mac import Hash, Hmac, Side
 from hookcatch.signing.parts import At, Body, BodyHash, Method, Nonce, Time, Url
-from hookcatch.signing.places import BasicCredentials, Header, Tagged
+from hookcatch.signing.places import BasicCredentials, FirstOf, Header, Tagged
 from hookcatch.signing.public_key import Ecdsa, Ed25519, Rsa
 from hookcatch.signing.schemes import BySecret, Made, Signed, Token, Unsigned
 
@@ -259,6 +259,8 @@ def _place(place: Any) -> str:
             return f"{name}: {tag}{mark.decode()}"
         case BasicCredentials():
             return "authorization: Basic"
+        case FirstOf(places):
+            return " or ".join(map(_place, places))
         case AnyHeader(names):
             return " or ".join(names)
     return str(getattr(place, "title", None) or _sentence(place))

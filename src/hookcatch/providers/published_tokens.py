@@ -90,13 +90,13 @@ def ms_graph_rich(secret: Secret) -> tuple[AllOf, Secret]:
     The tokens prove Microsoft, the clientState that it is our subscription. What is encrypted in `encryptedContent`
     stays so: its key is for the handler."""
     identity, key = identity_of(secret)
-    parts = identity.split()
-    if len(parts) != 3:
+    words = identity.split()
+    if len(words) != 3:
         raise ConfigurationError(
             "the secret for ms_graph_rich is `APP_ID TENANT_ID CLIENT_STATE`: that of the app, of the tenant and of "
             "the subscription"
         )
-    app, tenant, state = parts
+    app, tenant, state = words
     token = Jwt(
         algorithm="RS256",
         body=None,
@@ -107,8 +107,8 @@ def ms_graph_rich(secret: Secret) -> tuple[AllOf, Secret]:
         tolerance=None,
         lifetime=3600.0,
     )
-    parts_ = ((Token(CLIENT_STATE), Secret(state.encode())), (EachToken(token, "validationTokens"), key))
-    return AllOf(parts_), secret
+    ours = (Token(CLIENT_STATE), Secret(state.encode()))
+    return AllOf((ours, (EachToken(token, "validationTokens"), key))), secret
 
 
 def ms_bot(secret: Secret) -> tuple[Jwt, Secret]:

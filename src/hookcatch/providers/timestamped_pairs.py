@@ -1,4 +1,4 @@
-"""More senders that sign time and body, with both in one header or beside a file."""
+"""More senders that sign the time and the body."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from hookcatch.core.parse import parse_json
 from hookcatch.signing import keys
 from hookcatch.signing.fields import Field
 from hookcatch.signing.json_path import compact
-from hookcatch.signing.places import BasicCredentials, Header, Query
+from hookcatch.signing.places import BasicCredentials, FirstOf, Header, Query
 from hookcatch.signing.schemes import Token, Unsigned
 
 from .bespoke_handshakes import CLOUDEVENTS, OKTA
@@ -99,8 +99,8 @@ ROWS = (
     Provider(
         name="cloudevents",
         title="CloudEvents over HTTP",
-        # Structured, binary or batched; the token goes along as the specification of webhooks has it.
-        scheme=Token(Header("authorization", prefix="Bearer ")),
+        # Structured, binary or batched; the token goes along as the specification of webhooks has it, section 3.
+        scheme=Token(FirstOf((Header("authorization", prefix="Bearer "), Query("access_token")))),
         events=Shape(
             id=AnyOf(
                 (Joined((Head("ce-source"), Head("ce-id")), "#"), Joined((Path("source"), Path("id")), "#"))

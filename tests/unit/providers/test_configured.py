@@ -56,6 +56,15 @@ def test_a_token_may_stand_in_the_url_if_it_has_to() -> None:
     assert token().title == "Token in a header"
 
 
+def test_a_token_for_cloudevents_stands_in_the_header_or_in_the_url() -> None:
+    row, event = provider("cloudevents"), b'{"id": "1", "source": "/shop", "type": "made"}'
+    request = Request("POST", f"{PLACE}?access_token={SECRET}", [("content-type", "application/json")], event)
+    assert row.verify(request, secret=SECRET, now=0.0).events[0].id == "/shop#1"
+    both = request.with_header("authorization", "Bearer another secret of it")
+    with pytest.raises(Rejected, match="bad_signature"):
+        row.verify(both, secret=SECRET, now=0.0)
+
+
 def test_a_hint_without_content_is_never_a_duplicate() -> None:
     form = ("content-type", "application/x-www-form-urlencoded")
     request = Request("POST", f"{PLACE}?secret={SECRET}", [form], "id=tr_1")
