@@ -18,7 +18,7 @@ HEAD = """\
 
 | | rows | |
 |---|---|---|
-| {code} | {by_code} | a library of the sender, or of its standard, made what we take or took what we made; for {third} of them one of others, who receive from them |
+| {code} | {by_code} | a library of the sender, or of its standard, made it or took it; for {third}, one of others |
 | {published} | {by_published} | a signature that the sender published, in its documentation or its tests |
 | {own} | {by_own} | only our own reading of the documentation: a second implementation of the same formula agrees |
 
