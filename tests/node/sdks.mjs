@@ -22,13 +22,19 @@ const web = (request) =>
 
 // --- packages that need to be talked into working outside their place
 
-// nuxt-webhook-validators takes its settings from what Nuxt provides.
+// nuxt-webhook-validators takes its settings from what Nuxt provides; what Pipedream's components get of its platform
+// is not needed to check a signature.
 globalThis.nuxtSettings = {};
+const STAND_INS = {
+  "#imports": "export const useRuntimeConfig = () => globalThis.nuxtSettings",
+  "@pipedream/platform": "export const axios = undefined",
+};
 register(
   "data:text/javascript," +
-    encodeURIComponent(`export const resolve = (name, context, next) => name === "#imports"
-      ? { url: "data:text/javascript,export const useRuntimeConfig = () => globalThis.nuxtSettings", shortCircuit: true }
-      : next(name, context)`),
+    encodeURIComponent(`const known = ${JSON.stringify(STAND_INS)};
+      export const resolve = (name, context, next) => name in known
+        ? { url: "data:text/javascript," + encodeURIComponent(known[name]), shortCircuit: true }
+        : next(name, context)`),
 );
 
 function nuxt(file, name, settings) {
@@ -301,6 +307,10 @@ const ROWS = {
       return { "workos-signature": `t=${time}, v1=${made}` };
     },
   },
+  x: {
+    verify: ({ secret, headers, body }) =>
+      require("twitter-autohook").validateSignature(headers, { consumer_secret: secret }, body),
+  },
   zoom: {
     verify: async ({ secret, headers, body }) => {
       const { AwsLambdaReceiver } = await import("@zoom/rivet/chatbot");
@@ -312,6 +322,18 @@ const ROWS = {
 
   // --- not the senders' own, but others run on them
   bitbucket: nuxt("bitbucket", "isValidBitbucketWebhook", secretKey),
+  brevo: nuxt("brevo", "isValidBrevoWebhook", (secret) => ({ token: secret })),
+  calendly: {
+    verify: async ({ secret, headers, body }) => {
+      const file = new URL("@pipedream/calendly_v2/sources/common/common.mjs", NODE_MODULES);
+      const { methods } = (await import(file)).default;
+      const source = { ...methods, db: { get: () => secret } };
+      const { t, signature } = source._getCalendlySignature({ headers });
+      source._checkHmac(t, signature, body);
+      source._checkReplayAttack(t);
+      return true;
+    },
+  },
   cal_com: nuxt("calcom.post", "isValidCalcomWebhook", secretKey),
   docusign: nuxt("docusign", "isValidDocusignWebhook", secretKey),
   dropbox: nuxt("dropbox", "isValidDropboxWebhook", (secret) => ({ appSecret: secret })),

@@ -18,7 +18,7 @@ HEAD = """\
 
 | | rows | |
 |---|---|---|
-| {code} | {by_code} | code of the sender or its standard made or took it ({third}: code of others) |
+| {code} | {by_code} | a library of the sender, or of its standard, made it or took it; for {third}, one of others |
 | {published} | {by_published} | a signature that the sender published, in its documentation or its tests |
 | {own} | {by_own} | only our own reading of the documentation: a second implementation of the same formula agrees |
 
