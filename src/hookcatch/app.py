@@ -29,6 +29,7 @@ from .source import Secrets, SourceOptions, all_of, build_endpoint, choose_provi
 
 if TYPE_CHECKING:
     from .doctor import Diagnosis, Limits
+    from .doctor.door import Knock, Visit
     from .runtime import Runtime
 
 DEFAULT_INBOX = "sqlite:///hookcatch.db"
@@ -87,6 +88,13 @@ class Source:
         return self.provider.sign(
             written, secret=key or (self._secrets or (None,))[0], now=self._hooks.clock()
         )
+
+    def door(self, url: str, knock: Knock, nonce: str) -> Visit:
+        """What `doctor.door.visit` needs to look at this source through a public URL."""
+        from .doctor.door import Visit
+
+        policy, clock = self.endpoint.policy, self._hooks.clock
+        return Visit(url, self.provider, self._secrets, policy, knock, clock, nonce)
 
     def diagnose(
         self, request: Request, *, now: float | None = None, limits: Limits | None = None

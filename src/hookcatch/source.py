@@ -11,6 +11,7 @@ from .core.errors import ConfigurationError
 from .core.keyring import OFFLINE, Keys
 from .core.rows import is_credential
 from .core.secret import Secret
+from .probe import welcome
 from .providers import Provider
 from .providers import provider as row
 from .providers.handshakes import Wishes
@@ -80,7 +81,7 @@ def build_endpoint(
         greeter = known.greeter(secret, _wishes(options))
     except ConfigurationError as why:
         raise ConfigurationError(f"source {name!r}: {why}") from None
-    return Endpoint(
+    endpoint = Endpoint(
         name=name,
         path=path,
         provider=known.name,
@@ -91,6 +92,7 @@ def build_endpoint(
         methods=known.methods,
         greeter=greeter,
     )
+    return welcome(endpoint, all_of(secret) if known.signed else ())
 
 
 def choose_provider(name: str, given: str | Provider | None, *, unsigned: bool) -> Provider:

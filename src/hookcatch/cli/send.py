@@ -68,7 +68,7 @@ def send(hooks: Hookcatch, source: str, type: str, data: str, **how: Any) -> Non
     hookcatch send app:hooks stripe charge.succeeded @charge.json --count 10
     hookcatch send app:hooks shop order.created @order.json --dry-run
     """
-    sending = Sending(**{**how, "url": _target(how["url"])})
+    sending = Sending(**{**how, "url": target(how["url"])})
     chosen = _source(hooks, source)
     content = _json(data)
     answers = [_one(chosen, type, content, sending) for _ in range(sending.count)]
@@ -143,7 +143,8 @@ def _key(given: str | None) -> str | None:
         raise click.BadParameter(f"cannot be read: {why}", param_hint="--key") from None
 
 
-def _target(url: str) -> SplitResult:
+def target(url: str) -> SplitResult:
+    """A URL that can be called. Raises BadParameter."""
     parts = urlsplit(url)
     try:
         known = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1)

@@ -12,11 +12,17 @@ from hookcatch.core.errors import HookcatchError
 _OURS = Path(__file__).parents[1]
 
 
-def one_line(why: HookcatchError, status: int = 1) -> click.ClickException:
+class NoAnswer(click.ClickException):
+    """An error of a command that has something else to say with the exit status 1."""
+
+    exit_code = 2
+
+
+def one_line(
+    why: HookcatchError, kind: type[click.ClickException] = click.ClickException
+) -> click.ClickException:
     """What to raise instead."""
-    shown = click.ClickException(f"{_place(why)}{why}")
-    shown.exit_code = status
-    return shown
+    return kind(f"{_place(why)}{why}")
 
 
 def _place(why: HookcatchError) -> str:
