@@ -68,16 +68,17 @@ async def take(hooks: Hooks, endpoint: Endpoint, scope: Scope, receive_: Receive
     """Answer one request to a webhook's path."""
     runtime = hooks.runtime()
     ports = runtime.in_loop()
+    request = _head(scope, endpoint)
     if not runtime.enter():
         return await _send(send, come_back())
     try:
-        head = _head(scope, endpoint)
-        promised = admit(head, endpoint)
+        promised = admit(request, endpoint)
         body = await _read(receive_, endpoint.policy.max_body, runtime.patience)
+        request = request.with_body(body)
         check_length(promised, body)
-        response = await receive(head.with_body(body), endpoint, runtime.app, ports)
+        response = await receive(request, endpoint, runtime.app, ports)
     except Rejected as why:
-        response = turn_away(why, endpoint, ports)
+        response = turn_away(why, request, endpoint, ports)
     except ClientGone:
         return None
     finally:

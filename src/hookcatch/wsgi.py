@@ -57,16 +57,17 @@ def take(hooks: Hooks, endpoint: Endpoint, environ: Environ) -> Response:
     """Answer one request to a webhook's path."""
     runtime = hooks.runtime()
     ports = runtime.blocking()
+    request = _head(environ, endpoint)
     if not runtime.enter():
         return come_back()
     try:
-        head = _head(environ, endpoint)
-        promised = admit(head, endpoint)
+        promised = admit(request, endpoint)
         body = _read(environ, promised, endpoint.policy.max_body)
+        request = request.with_body(body)
         check_length(promised, body)
-        return step(receive(head.with_body(body), endpoint, runtime.app, ports))
+        return step(receive(request, endpoint, runtime.app, ports))
     except Rejected as why:
-        return turn_away(why, endpoint, ports)
+        return turn_away(why, request, endpoint, ports)
     finally:
         runtime.leave()
 

@@ -48,8 +48,8 @@ class Questions(click.Group):
             raise one_line(why, NoAnswer) from why
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-source_option = click.option("--source", help="Which source of APP; may be left out if there is only one.")
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+_source = click.option("--source", help="Which source of APP; may be left out if there is only one.")
 
 
 @click.group(cls=Questions)
@@ -68,7 +68,7 @@ def doctor() -> None:
 
 @doctor.command(cls=AppCommand)
 @click.argument("app", metavar="[APP]")
-@source_option
+@_source
 @click.option("--provider", metavar="NAME", help="Judge by this sender's rules, without an APP.")
 @click.option(
     "--secret-env", metavar="VARIABLE", multiple=True, help="Where its secret stands; may be repeated."
@@ -83,7 +83,7 @@ def doctor() -> None:
     callback=filters.moment,
     help="Judge it as of then: ISO 8601 (UTC), or 2h, 3d ago; default now.",
 )
-@as_json
+@_json
 def signature(
     app: str,
     source: str | None,
@@ -112,9 +112,9 @@ def signature(
 
 @doctor.command(cls=AppCommand)
 @click.argument("app", metavar="APP")
-@source_option
+@_source
 @click.option("--url", required=True, help="The URL that is registered with the sender.")
-@as_json
+@_json
 def endpoint(app: str, source: str | None, url: str, as_json: bool) -> None:
     """What happens to requests on their way from the sender to the source?
 
