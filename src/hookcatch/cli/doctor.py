@@ -221,8 +221,11 @@ def _tell(diagnosis: Diagnosis, *, as_json: bool, judged_then: bool) -> None:
         click.echo(f"refused: {escape(diagnosis.refusal)}")
         for one in diagnosis.findings:
             click.echo(f"\n{one.name}: {escape(one.what, 1000)}\n  {escape(one.remedy, 1000)}")
-        if not judged_then and any(one.name == "too_old" for one in diagnosis.findings):
+        names = {one.name for one in diagnosis.findings}
+        if "too_old" in names and not judged_then:
             click.echo("\nIf it was captured a while ago, judge it as of then: --at TIME")
+        if "newline_added" in names:
+            click.echo("\nIf an editor saved it, the line feed at the end may be the editor's own.")
     if not diagnosis.ok:
         raise click.exceptions.Exit(1)
 

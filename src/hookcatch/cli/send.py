@@ -160,4 +160,5 @@ def _print(request: Request, path: str) -> None:
     for name, value in request.headers:
         click.echo(name + b": " + value)
     click.echo()
-    click.echo(request.body)
+    # in a file every byte counts
+    click.echo(request.body, nl=sys.stdout.isatty())
