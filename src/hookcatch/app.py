@@ -32,6 +32,7 @@ from .tenants import Given, look_up, secrets_for
 
 if TYPE_CHECKING:
     from .doctor import Diagnosis, Limits
+    from .doctor.door import Knock, Visit
     from .runtime import Runtime
 
 DEFAULT_INBOX = "sqlite:///hookcatch.db"
@@ -125,6 +126,13 @@ class Source:
         written = self.provider.events.write(blank, id=id, type=type, data=data)
         secret = key or (self.secrets(tenant) or (None,))[0]
         return self.provider.sign(written, secret=secret, now=self._hooks.clock())
+
+    def door(self, url: str, knock: Knock, nonce: str) -> Visit:
+        """What `doctor.door.visit` needs to look at this source through a public URL."""
+        from .doctor.door import Visit
+
+        policy, clock = self.endpoint.policy, self._hooks.clock
+        return Visit(url, self.provider, self.secrets(), policy, knock, clock, nonce)
 
     def diagnose(
         self,

@@ -77,16 +77,17 @@ async def answer(hooks: Hooks, endpoint: Endpoint, scope: Scope, receive_: Recei
     is gone. Of the scope it reads the method, the query string and the headers."""
     runtime = hooks.runtime()
     ports = runtime.in_loop()
+    request = head_of(scope, endpoint)
     if not runtime.enter():
         return come_back()
     try:
-        head = head_of(scope, endpoint)
-        promised = admit(head, endpoint, (scope.get("client") or ("",))[0])
+        promised = admit(request, endpoint, (scope.get("client") or ("",))[0])
         body = await _read(receive_, endpoint.policy.max_body, runtime.patience)
+        request = request.with_body(body)
         check_length(promised, body)
-        return await receive(head.with_body(body), endpoint, runtime.app, ports)
+        return await receive(request, endpoint, runtime.app, ports)
     except Rejected as why:
-        return turn_away(why, endpoint, ports)
+        return turn_away(why, request, endpoint, ports)
     except ClientGone:
         return None
     finally:

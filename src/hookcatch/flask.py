@@ -152,7 +152,8 @@ def _hold_body(hooks: Hookcatch, blueprint: flask.Blueprint) -> flask.Response |
     try:
         wsgi.hold(endpoint, request.environ)
     except Rejected as why:
-        return _answer(turn_away(why, endpoint, hooks.runtime().blocking()))
+        head = wsgi.head_of(request.environ, endpoint)
+        return _answer(turn_away(why, head, endpoint, hooks.runtime().blocking()))
     return None
 
 

@@ -14,11 +14,23 @@ from .core.keyring import OFFLINE, Keys
 from .core.networks import Networks, networks
 from .core.rows import is_credential
 from .core.secret import Secret
+from .probe import welcome
 from .providers import Provider
 from .providers import provider as row
 from .providers.handshakes import Wishes
 from .signing.keys import secrets_of
-from .tenants import Bind, Given, Learned, NoSecret, PathTenants, Secrets, by_secret, path_tenants, url_signer
+from .tenants import (
+    Bind,
+    Given,
+    Learned,
+    NoSecret,
+    PathTenants,
+    Secrets,
+    by_secret,
+    path_tenants,
+    secrets_for,
+    url_signer,
+)
 
 
 class SourceOptions(TypedDict, total=False):
@@ -105,7 +117,7 @@ def build_endpoint(
         allowed = _networks(known, options)
     except ConfigurationError as why:
         raise ConfigurationError(f"source {name!r}: {why}") from None
-    return Endpoint(
+    endpoint = Endpoint(
         name=name,
         path=path,
         provider=known.name,
@@ -119,6 +131,8 @@ def build_endpoint(
         owners=owners,
         tenants=tenants,
     )
+    probed = known.signed and tenants is None
+    return welcome(endpoint, secrets_for(secret, endpoint, "") if probed else ())
 
 
 def _path(name: str, options: SourceOptions) -> str:

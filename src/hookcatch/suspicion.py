@@ -45,6 +45,7 @@ REASONS: frozenset[str] = frozenset(
         "ambiguous_header",
         "malformed_header",
         "malformed_body",
+        "truncated_body",
     }
 )
 """The refusals that a mistake on the way can explain."""

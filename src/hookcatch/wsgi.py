@@ -61,16 +61,17 @@ def take(hooks: Hooks, endpoint: Endpoint, environ: Environ) -> Response:
     """Answer one request to a webhook's path."""
     runtime = hooks.runtime()
     ports = runtime.blocking()
+    request = head_of(environ, endpoint)
     if not runtime.enter():
         return come_back()
     try:
-        head = _head(environ, endpoint)
-        promised = admit(head, endpoint, environ.get("REMOTE_ADDR", ""))
+        promised = admit(request, endpoint, environ.get("REMOTE_ADDR", ""))
         body = _read(environ, promised, endpoint.policy.max_body)
+        request = request.with_body(body)
         check_length(promised, body)
-        return step(receive(head.with_body(body), endpoint, runtime.app, ports))
+        return step(receive(request, endpoint, runtime.app, ports))
     except Rejected as why:
-        return turn_away(why, endpoint, ports)
+        return turn_away(why, request, endpoint, ports)
     finally:
         runtime.leave()
 
@@ -79,7 +80,7 @@ def hold(endpoint: Endpoint, environ: Environ) -> None:
     """Read the body before anybody else does, and let all who ask later read it again: forms, hooks, and `take`.
 
     Raises Rejected, as `take` would."""
-    promised = admit(_head(environ, endpoint), endpoint, environ.get("REMOTE_ADDR", ""))
+    promised = admit(head_of(environ, endpoint), endpoint, environ.get("REMOTE_ADDR", ""))
     body = _read(environ, promised, endpoint.policy.max_body)
     check_length(promised, body)
     environ["wsgi.input"] = io.BytesIO(body)
@@ -93,7 +94,8 @@ def _path(environ: Environ) -> str:
     return path.encode("latin-1").decode("utf-8", "replace")
 
 
-def _head(environ: Environ, endpoint: Endpoint) -> Request:
+def head_of(environ: Environ, endpoint: Endpoint) -> Request:
+    """A request without its body."""
     url = endpoint.called(environ.get("QUERY_STRING", ""))
     headers = [
         (_name(key), value.encode("latin-1")) for key, value in environ.items() if key.startswith("HTTP_")

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from hookcatch import Hookcatch
+from hookcatch.probe import Prober
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -112,7 +113,8 @@ def test_the_rows_sign_and_verify_as_shown() -> None:
 def test_the_sources_with_handshakes_are_configured_as_shown() -> None:
     hooks = Hookcatch("memory:?keep=10", worker=False)
     exec(PYTHON[3], {"hooks": hooks, "app_secret": "a" * 32, "hub_secret": "b" * 32})
-    assert {name: bool(source.endpoint.greeter) for name, source in hooks.sources.items()} == {
+    greeters = {name: source.endpoint.greeter for name, source in hooks.sources.items()}
+    assert {name: isinstance(one, Prober) and one.inner is not None for name, one in greeters.items()} == {
         "meta": True,
         "websub": True,
         "orders": True,

@@ -21,7 +21,7 @@ ARROWS = {
     "core": set(),
     "signing": {"core"},
     "providers": {"core", "signing"},
-    "doctor": {"core", "signing", "providers"},
+    "doctor": {"core", "signing", "probe", "providers"},
     "inbox": {"core"},
     "observe": {"core"},
     "concurrency": {"core"},
@@ -32,9 +32,10 @@ ARROWS = {
     "asgi": {"core", "concurrency", "runtime"},
     "wsgi": {"core", "runtime"},
     "router": {"core"},
+    "probe": {"core"},
     "tenants": {"core", "signing", "providers"},
     "checks": {"core", "providers"},
-    "source": {"core", "signing", "providers", "tenants"},
+    "source": {"core", "signing", "probe", "providers", "tenants"},
     "app": {"checks", "core", "providers", "inbox", "keyring", "observe", "router", "source", "tenants"},
     "hookcatch": {"core", "doctor", "router", "app"},
 }
@@ -43,7 +44,7 @@ ARROWS = {
 LATE = {("app", name) for name in ("doctor", "suspicion", "runtime", "asgi", "wsgi")}
 """Inside functions only: a Hookcatch is an ASGI and a WSGI app, and importing it loads neither half."""
 
-PURE = ("core", "signing", "providers", "doctor")
+PURE = ("core", "signing", "providers", "doctor", "probe")
 WORLD = frozenset(
     {
         "asyncio", "io", "logging", "multiprocessing", "os", "pathlib", "random", "selectors", "shutil", "signal",

@@ -210,6 +210,24 @@ def test_what_is_wrong_with_a_refused_delivery_is_in_the_log(edge: Edge, caplog:
         assert hidden not in said
 
 
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_body_that_was_read_before_is_known(edge: Edge, size: int, caplog: pytest.LogCaptureFixture):
+    request = edge.hooks.sources["shop"].sign("order.created", {"text": "x" * size}, id="msg_1")
+    assert post(edge, request, chunks=[b""]).status == 400
+    settled(edge)
+    [record] = found(caplog)
+    assert record.__dict__["hookcatch_findings"] == ["body_eaten"]
+
+
+def test_of_a_large_body_the_head_is_looked_at(edge: Edge, caplog: pytest.LogCaptureFixture):
+    request = edge.hooks.sources["shop"].sign("order.created", {"text": "x" * 100_000}, id="msg_1")
+    stripped = request.replace(headers=[pair for pair in request.headers if pair[0] != b"webhook-signature"])
+    assert post(edge, stripped).status == 401
+    settled(edge)
+    [record] = found(caplog)
+    assert record.__dict__["hookcatch_findings"] == ["header_missing"]
+
+
 def test_a_flood_of_forgeries_is_looked_into_once(edge: Edge, caplog: pytest.LogCaptureFixture):
     forged = edge.hooks.sources["shop"].sign("order.created", {}, id="msg_1").with_body(b"{}")
     assert {post(edge, forged).status for _ in range(1000)} == {401}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import secrets
 import sys
 import time
 from collections.abc import Iterable
@@ -15,13 +16,16 @@ import click
 
 from hookcatch.core.errors import HookcatchError
 from hookcatch.doctor import Diagnosis, Finding, diagnose
+from hookcatch.doctor.door import Checked, visit
 from hookcatch.observe.logs import escape
 from hookcatch.providers import provider
 
 from . import filters
 from .capture import Captured, Unreadable, read
+from .knock import knock
 from .load import AppCommand, load
-from .trouble import UsageTrouble, one_line
+from .send import target
+from .trouble import NoAnswer, one_line
 
 if TYPE_CHECKING:
     from hookcatch.app import Hookcatch, Source
@@ -41,11 +45,11 @@ class Questions(click.Group):
         try:
             return super().invoke(ctx)
         except HookcatchError as why:
-            raise one_line(why, UsageTrouble) from why
+            raise one_line(why, NoAnswer) from why
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-source_option = click.option("--source", help="Which source of APP; may be left out if there is only one.")
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+_source = click.option("--source", help="Which source of APP; may be left out if there is only one.")
 
 
 @click.group(cls=Questions)
@@ -64,7 +68,7 @@ def doctor() -> None:
 
 @doctor.command(cls=AppCommand)
 @click.argument("app", metavar="[APP]")
-@source_option
+@_source
 @click.option("--provider", metavar="NAME", help="Judge by this sender's rules, without an APP.")
 @click.option(
     "--secret-env", metavar="VARIABLE", multiple=True, help="Where its secret stands; may be repeated."
@@ -79,7 +83,7 @@ def doctor() -> None:
     callback=filters.moment,
     help="Judge it as of then: ISO 8601 (UTC), or 2h, 3d ago; default now.",
 )
-@as_json
+@_json
 def signature(
     app: str,
     source: str | None,
@@ -106,15 +110,60 @@ def signature(
     _tell(diagnosis, as_json=as_json, judged_then=at is not None)
 
 
+@doctor.command(cls=AppCommand)
+@click.argument("app", metavar="APP")
+@_source
+@click.option("--url", required=True, help="The URL that is registered with the sender.")
+@_json
+def endpoint(app: str, source: str | None, url: str, as_json: bool) -> None:
+    """What happens to requests on their way from the sender to the source?
+
+    Probes are sent to the public URL, and the receiver says what arrives of them. No event is made of them. The app
+    there has to have the same secret as APP here. The word `endpoint` may be left out.
+    """
+    parts = target(url)
+    chosen = _choose(load(app), source, parts.path)
+    if not chosen.provider.signed:
+        raise click.UsageError(
+            f"the source {chosen.name!r} is unsigned: it cannot tell a probe from an event"
+        )
+    wrong = False
+    checked: list[Checked] = []
+    for one in visit(chosen.door(url, knock, secrets.token_hex(8))):
+        wrong = wrong or one.found is not None
+        checked.append(one)
+        if not as_json:
+            _tell_check(one)
+    if as_json:
+        click.echo(json.dumps({"ok": not wrong, "checks": [_check_data(one) for one in checked]}))
+    if wrong:
+        raise click.exceptions.Exit(1)
+
+
+def _tell_check(one: Checked) -> None:
+    if one.found is None:
+        click.echo(f"{'OK':<6} {one.what}: {escape(one.note, 1000)}")
+    else:
+        found = one.found
+        click.echo(
+            f"{'WRONG':<6} {one.what}: {found.name}: {escape(found.what, 1000)}; {escape(found.remedy, 1000)}"
+        )
+
+
+def _check_data(one: Checked) -> dict[str, Any]:
+    found = None if one.found is None else as_data(one.found)
+    return {"check": one.what, "ok": found is None, "note": one.note, "finding": found}
+
+
 def _by_rules(
     captured: Captured, name: str, variables: Iterable[str], url: str | None, at: float | None
 ) -> Diagnosis:
     row = provider(name)
-    secrets = [_secret(variable) for variable in variables]
-    if row.signed and not secrets:
+    known = [_secret(variable) for variable in variables]
+    if row.signed and not known:
         raise click.UsageError("say where the secret stands: --secret-env VARIABLE")
     request = captured.called_at(url or captured.url)
-    return diagnose(request, row, secrets or ["unsigned"], now=time.time() if at is None else at)
+    return diagnose(request, row, known or ["unsigned"], now=time.time() if at is None else at)
 
 
 def _secret(variable: str) -> str:
@@ -172,8 +221,11 @@ def _tell(diagnosis: Diagnosis, *, as_json: bool, judged_then: bool) -> None:
         click.echo(f"refused: {escape(diagnosis.refusal)}")
         for one in diagnosis.findings:
             click.echo(f"\n{one.name}: {escape(one.what, 1000)}\n  {escape(one.remedy, 1000)}")
-        if not judged_then and any(one.name == "too_old" for one in diagnosis.findings):
+        names = {one.name for one in diagnosis.findings}
+        if "too_old" in names and not judged_then:
             click.echo("\nIf it was captured a while ago, judge it as of then: --at TIME")
+        if "newline_added" in names:
+            click.echo("\nIf an editor saved it, the line feed at the end may be the editor's own.")
     if not diagnosis.ok:
         raise click.exceptions.Exit(1)
 

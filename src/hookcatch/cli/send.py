@@ -69,7 +69,7 @@ def send(hooks: Hookcatch, source: str, type: str, data: str, **how: Any) -> Non
     hookcatch send app:hooks stripe charge.succeeded @charge.json --count 10
     hookcatch send app:hooks shop order.created @order.json --dry-run
     """
-    sending = Sending(**{**how, "url": _target(how["url"])})
+    sending = Sending(**{**how, "url": target(how["url"])})
     chosen = source_of(hooks, source)
     content = _json(data)
     answers = [_one(chosen, type, content, sending) for _ in range(sending.count)]
@@ -137,7 +137,8 @@ def _key(given: str | None) -> str | None:
         raise click.BadParameter(f"cannot be read: {why}", param_hint="--key") from None
 
 
-def _target(url: str) -> SplitResult:
+def target(url: str) -> SplitResult:
+    """A URL that can be called. Raises BadParameter."""
     parts = urlsplit(url)
     try:
         known = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1)
@@ -153,4 +154,5 @@ def _print(request: Request, path: str) -> None:
     for name, value in request.headers:
         click.echo(name + b": " + value)
     click.echo()
-    click.echo(request.body)
+    # in a file every byte counts
+    click.echo(request.body, nl=sys.stdout.isatty())

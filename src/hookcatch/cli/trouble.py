@@ -12,8 +12,8 @@ from hookcatch.core.errors import HookcatchError
 _OURS = Path(__file__).parents[1]
 
 
-class UsageTrouble(click.ClickException):
-    """What was asked for cannot be done as it was asked: status 2."""
+class NoAnswer(click.ClickException):
+    """An error of a command that has something else to say with the exit status 1."""
 
     exit_code = 2
 

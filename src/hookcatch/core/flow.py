@@ -73,12 +73,13 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
     return response
 
 
-def turn_away(why: Rejected, endpoint: Endpoint, ports: Ports) -> Response:
-    """The answer to a request whose head or body was refused by the edge."""
+def turn_away(why: Rejected, request: Request, endpoint: Endpoint, ports: Ports) -> Response:
+    """The answer to a request whose head or body was refused by the edge; `request` is what there is of it."""
     response = _refuse(why, endpoint)
     ports.observer.delivered(
         source=endpoint.name, delivery=None, status=response.status, verdict=str(why), seconds=0.0
     )
+    ports.suspect(request, endpoint.name, why.reason)
     return response
 
 

@@ -15,7 +15,9 @@ Look = Callable[[Case, Rejected], Iterator[Finding]]
 
 
 def body_is_gone(case: Case, why: Rejected) -> Iterator[Finding]:
-    """An empty body where there was one."""
+    """An empty body where there was one. Without a signature it need not have been read yet."""
+    if why.reason.startswith("missing_"):
+        return
     promised = _promised(case.request)
     signed = case.provider.body_is_signed and why.reason in {"bad_signature", "malformed_body"}
     if not case.request.body and (promised or (promised is None and signed)):

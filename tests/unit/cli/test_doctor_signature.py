@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hookcatch import Request
 from hookcatch.cli import main
@@ -241,3 +244,24 @@ def test_a_relative_target_without_a_host_stays_what_it_is():
     assert read(b"POST /a HTTP/1.1\n\n").url == "/a"
     assert read(b"POST /a?u=b://c HTTP/1.1\nHost: d\n\n").url == "https://d/a?u=b://c"
     assert read(b"POST http://e HTTP/1.1\nHost: d\n\n").path == "/"
+
+
+STARTS = [b"", b"POST / HTTP/1.1\n", b"POST / HTTP/1.1\na: b\n\n", b'{"url": "/']
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=60), st.sampled_from(STARTS))
+def test_whatever_is_captured_is_a_request_or_is_said_to_be_none(rest, start):
+    with suppress(Unreadable):
+        captured = read(start + rest)
+        assert captured.called_at(captured.url).body == captured.body
+        assert captured.path
+
+
+def test_what_send_would_send_is_accepted(ask, hookcatch, project):
+    app = project()
+    shown = hookcatch("send", app, "shop", "order.created", '{"id": "o_1"}', "--dry-run")
+    assert ask(app, given=shown.stdout_bytes).output == "accepted\n"
+    saved = ask(app, given=shown.stdout_bytes + b"\n")
+    assert "newline_added" in saved.output
+    assert "may be the editor's own" in saved.output

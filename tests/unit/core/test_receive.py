@@ -95,9 +95,16 @@ def test_a_refusal_is_suspected_after_it_was_told_and_nothing_else_is(world: Wor
 
 
 def test_what_the_edge_turned_away_is_told_like_any_other_refusal(world: World):
-    response = turn_away(Rejected("slow_body", "after 10 s"), world.app.endpoints["shop"], world.ports)
-    assert response.status == 408
-    assert world.book.answers == [(408, "slow_body: after 10 s")]
+    suspected: list[str] = []
+
+    def suspect(request: Request, source: str, reason: str) -> None:
+        suspected.append(f"{source} {reason} {len(request.body)} {len(world.book.answers)}")
+
+    why, cut_off = Rejected("truncated_body", "9 bytes of 10"), letter().with_body(b"{}")
+    ports = replace(world.ports, suspect=suspect)
+    assert turn_away(why, cut_off, world.app.endpoints["shop"], ports).status == 400
+    assert world.book.answers == [(400, "truncated_body: 9 bytes of 10")]
+    assert suspected == ["shop truncated_body 2 1"]
 
 
 # the inbox cannot

@@ -58,6 +58,19 @@ def body(change: Callable[[bytes], bytes]) -> Change:
     return lambda request: request.with_body(change(request.body))
 
 
+def written(text: bytes, became: bytes) -> Change:
+    """The sender wrote this, and that arrived."""
+
+    def change(request: Request) -> Request:
+        return (
+            provider("github")
+            .sign(request.with_body(text), secret=secret("github"), now=NOW)
+            .with_body(became)
+        )
+
+    return change
+
+
 def promising(request: Request, length: int) -> Request:
     return request.with_header("content-length", str(length)).with_body(request.body[:-3])
 
@@ -106,6 +119,10 @@ CASES = [
     Case("github", "json_rewritten", body(lambda one: json.dumps(json.loads(one), indent=2).encode())),
     Case("github", "newline_added", body(lambda one: one + b"\n")),
     Case("github", "newline_added", body(lambda one: one + b"\r\n")),
+    Case("github", "newline_removed", written(b"{}\n", b"{}")),
+    Case("github", "newline_removed", written(b"{}\r\n", b"{}")),
+    Case("github", "newline_changed", written(b'{\n"a": 1\n}', b'{\r\n"a": 1\r\n}')),
+    Case("github", "newline_changed", written(b'{\r\n"a": 1}', b'{\n"a": 1}')),
     Case("github", "charset_changed", body(lambda one: b"\xef\xbb\xbf" + one)),
     Case("github", "charset_changed", body(lambda one: one.decode("utf-8").encode("latin-1"))),
     Case("github", "charset_changed", body(lambda one: one.decode("latin-1").encode("utf-8"))),
