@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from time import monotonic
 
+from .core.errors import ConfigurationError
 from .core.wire import Request
 from .doctor import Diagnosis, Limits
 from .observe.logs import escape
@@ -112,6 +113,8 @@ class Suspicion:
                         "hookcatch_findings": [finding.name for finding in diagnosis.findings],
                     },
                 )
+        except ConfigurationError as why:  # a tenant's secrets, which cannot be had here
+            logger.debug("why a request to %s was refused is not looked into: %s", source, why)
         except Exception:  # it was only a look; whatever is wrong with it must not go unheard either
             logger.exception("why a request to %s was refused cannot be found out", source)
         finally:
