@@ -85,6 +85,7 @@ def test_a_signed_probe_is_told_that_it_is_and_is_not_kept_either(edge: Edge):
         token(RIGHT, asking(float("nan"))),
         "\xff\xfe",
     ],
+    ids=range(10),
 )
 def test_without_a_right_token_the_header_means_nothing(edge: Edge, value: str):
     forged = probe(value)
