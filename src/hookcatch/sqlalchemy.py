@@ -54,7 +54,7 @@ def session(tx: Transaction, **options: Any) -> Iterator[Session]:
             made.commit()
 
 
-class Joined(SQLiteDialect_pysqlite):
+class _Joined(SQLiteDialect_pysqlite):
     """SQLite, within a transaction that somebody else began, ends, and whose connection is theirs."""
 
     supports_statement_cache = True
@@ -68,4 +68,4 @@ class Joined(SQLiteDialect_pysqlite):
     def do_close(self, dbapi_connection: Any) -> None: ...
 
 
-registry.register("sqlite.hookcatch", __name__, "Joined")
+registry.register("sqlite.hookcatch", __name__, "_Joined")
