@@ -1,0 +1,28 @@
+"""`path("hooks/", include("hookcatch.django.urls"))`: every source at its path below.
+
+`reverse("hookcatch:source", args=["stripe"])` is the URL of one.
+"""
+
+from __future__ import annotations
+
+from django.apps import apps
+from django.urls import path
+
+from hookcatch.core.errors import ConfigurationError
+
+from . import views
+
+
+def _view():  # type: ignore[no-untyped-def]
+    try:
+        asynchronous = apps.get_app_config("hookcatch").conf.asynchronous
+    except ConfigurationError:  # told by the checks, and by every request
+        asynchronous = False
+    return views.receive_async if asynchronous else views.receive
+
+
+app_name = "hookcatch"
+urlpatterns = [
+    path("<path:path>", _view(), name="source"),
+    path("", _view(), name="root"),
+]
