@@ -23,6 +23,7 @@ NAME = f"hookcatch_test_{WORKER or 'main'}_{os.getpid()}"
 """A database of this process alone, dropped at its end."""
 
 TABLES = ("django_hookcatch_run", "django_hookcatch_event")
+"""Those that count."""
 STORES = ("django-sqlite", "django-postgres", "django-mysql")
 
 
@@ -151,9 +152,11 @@ def empty(alias: str) -> None:
             cursor.execute(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY")
         elif connection.vendor == "mysql":
             for table in TABLES:
-                cursor.execute(f"TRUNCATE {table}")
+                cursor.execute(f"DELETE FROM {table}")
+                cursor.execute(f"ALTER TABLE {table} AUTO_INCREMENT = 1")
         else:
             for table in TABLES:
                 cursor.execute(f"DELETE FROM {table}")
             cursor.execute("DELETE FROM sqlite_sequence WHERE name LIKE 'django_hookcatch%'")
+        cursor.execute("DELETE FROM django_hookcatch_secret")
     connection.close()

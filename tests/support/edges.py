@@ -72,7 +72,7 @@ class AsgiCaller:
         self.loop = asyncio.new_event_loop()
         self.unread = 0
         self.pause = 0.0  # seconds before each part of a body
-        self.stays = False  # whether the client, having sent all, waits for the answer
+        self.reads_first = False  # whether a server behind reads a body before it asks us
 
     def call(
         self, method: str, path: str, headers: Pairs, chunks: Iterable[bytes], *, query: bytes = b""
@@ -95,7 +95,7 @@ class AsgiCaller:
         async def receive() -> dict[str, Any]:
             await asyncio.sleep(self.pause)
             message = next(messages, None)
-            if message is None and self.stays and all_sent:
+            if message is None and self.reads_first and all_sent:
                 await asyncio.Event().wait()
             all_sent.extend([True] * (message is not None and not message["more_body"]))
             return message or {"type": "http.disconnect"}
@@ -149,6 +149,7 @@ class WsgiCaller:
         self.hooks, self.app, self.prefix = hooks, app or hooks.wsgi, prefix
         self.unread = 0
         self.terminated = True
+        self.reads_first = False
 
     def call(
         self, method: str, path: str, headers: Pairs, chunks: Iterable[bytes], *, query: bytes = b""
@@ -273,7 +274,7 @@ class DjangoAsyncCaller(AsgiCaller):
         from django.core.handlers.asgi import ASGIHandler
 
         super().__init__(hooks, ASGIHandler(), "/async")
-        self.stays = True
+        self.reads_first = True
 
     def close(self) -> None:
         super().close()

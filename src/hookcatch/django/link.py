@@ -12,7 +12,7 @@ from django.db.utils import Error, InterfaceError, OperationalError
 from hookcatch.core.errors import ConfigurationError, InboxUnavailable
 from hookcatch.inbox.writer import explained as known
 
-from .dialect import Dialect, dialect_of
+from .dialect import EVENTS, Dialect, dialect_of
 
 log: logging.Logger = logging.getLogger("hookcatch.inbox")
 
@@ -39,7 +39,7 @@ class Link:
     def connect(self) -> None:
         """Connect now. Raises InboxUnavailable."""
         try:
-            self._wrapper.connect()
+            self._wrapper.ensure_connection()
             with self._wrapper.cursor() as cursor:
                 for statement in self.dialect.connected:
                     cursor.execute(statement)
@@ -50,8 +50,9 @@ class Link:
     def check(self) -> str:
         """Why a commit would not survive a crash, or `""`. Raises ConfigurationError for what is not to be used."""
         try:
+            self._run(f"SELECT 1 FROM {EVENTS} LIMIT 1")
             return self.dialect.check(self._wrapper)
-        except Error as error:
+        except (Error, InboxUnavailable) as error:
             raise ConfigurationError(
                 f"the tables of the inbox cannot be read ({str(error).strip()}): run `manage.py migrate` on the "
                 f"database {self._wrapper.alias!r}"

@@ -332,6 +332,7 @@ class InboxMachine(RuleBasedStateMachine):
         assert sum(self.inbox.counts().values()) == len(self.model)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("store", STORES)
 def test_an_inbox_behaves_like_its_model(store: str) -> None:
     machine = type(f"{store}Machine", (InboxMachine,), {"store": store})
