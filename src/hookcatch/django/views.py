@@ -7,6 +7,7 @@ import logging
 from collections.abc import MutableMapping
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -40,7 +41,9 @@ def receive(request: HttpRequest, path: str = "") -> HttpResponse:
 @csrf_exempt
 @transaction.non_atomic_requests
 async def receive_async(request: HttpRequest, path: str = "") -> HttpResponse:
-    """Take a delivery in the server's event loop."""
+    """Take a delivery in the server's event loop; where that is none of a server, in the thread of the request."""
+    if not isinstance(request, ASGIRequest):
+        return await sync_to_async(receive)(request, path)
     project = hooks()
     endpoint = project.match(f"/{path}")
     if endpoint is None:
@@ -51,7 +54,7 @@ async def receive_async(request: HttpRequest, path: str = "") -> HttpResponse:
     return await _take(request, endpoint, body)
 
 
-async def _take(request: HttpRequest, endpoint: Endpoint, body: Any) -> HttpResponse:
+async def _take(request: ASGIRequest, endpoint: Endpoint, body: Any) -> HttpResponse:
     sent: list[MutableMapping[str, Any]] = []
 
     async def receive_() -> MutableMapping[str, Any]:
@@ -61,22 +64,12 @@ async def _take(request: HttpRequest, endpoint: Endpoint, body: Any) -> HttpResp
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
-    await asgi.take(hooks(), endpoint, _scope(request), receive_, send)
+    scope = dict(request.scope)
+    if isinstance(scope.get("query_string"), str):  # Django's test client
+        scope["query_string"] = scope["query_string"].encode("latin-1")
+    await asgi.take(hooks(), endpoint, scope, receive_, send)
     start, content = sent
     return _answer(Response(start["status"], content["body"], tuple(start["headers"])))
-
-
-def _scope(request: HttpRequest) -> dict[str, Any]:
-    """What the flow reads of a scope. Under WSGI, and Django's test client, it is put together from META."""
-    if isinstance(request, ASGIRequest):
-        return request.scope
-    headers = [
-        (name.lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in request.headers.items()
-        if value
-    ]
-    query = request.META.get("QUERY_STRING", "").encode("latin-1")
-    return {"type": "http", "method": request.method, "query_string": query, "headers": headers}
 
 
 def _environ(request: HttpRequest) -> dict[str, Any] | None:
