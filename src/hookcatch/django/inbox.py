@@ -106,14 +106,11 @@ class DjangoInbox:
                 self._opened = True
 
     def _check(self) -> None:
+        """In the writer's thread: Django refuses to speak to a database in an event loop's."""
         try:
-            link = Link(self.alias)
+            why_not = self._writer.submit(Link.check).result()
         except InboxUnavailable as why:
             raise ConfigurationError(f"the database {self.alias!r} cannot be opened: {why}") from why
-        try:
-            why_not = link.check()
-        finally:
-            link.close()
         self.durable = not why_not
         if why_not:
             log.warning("%s: an event that was acknowledged can be lost when the machine stops", why_not)
@@ -196,7 +193,6 @@ class DjangoInbox:
         return self._read(queries.next_due)
 
     def _read(self, query: Callable[[Db], T]) -> T:
-        """In a thread of its own also because Django refuses to speak to a database in an event loop's."""
         hand = self._inline if self._is_test() else self._reader
         return hand.submit(query).result()
 
