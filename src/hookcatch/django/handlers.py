@@ -31,7 +31,15 @@ class DjangoOptions(HandlerOptions, total=False):
 
 
 class DjangoRouter(Router):
-    """A Router whose handlers may use the ORM. The decorated function itself stays as it is."""
+    """A Router whose handlers may use the ORM. The decorated function itself stays as it is.
+
+    Attributes:
+        atomic: those of them that run in a transaction.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.atomic: list[Callable[..., Any]] = []
 
     def on(
         self, types: str | Iterable[str], *, source: str | None = None, **options: Unpack[DjangoOptions]
@@ -39,12 +47,12 @@ class DjangoRouter(Router):
         """As `Hookcatch.on`, with the options of Django. See DjangoOptions."""
         rest, atomic = _split(options)
         register = super().on(types, source=source, **rest)
-        return _registering(register, atomic=atomic)
+        return _registering(register, self.atomic if atomic else None)
 
     def fallback(self, *, source: str | None = None, **options: Unpack[DjangoOptions]) -> Callable[[F], F]:
         """As `Hookcatch.fallback`, with the options of Django. See DjangoOptions."""
         rest, atomic = _split(options)
-        return _registering(super().fallback(source=source, **rest), atomic=atomic)
+        return _registering(super().fallback(source=source, **rest), self.atomic if atomic else None)
 
 
 def _split(options: DjangoOptions) -> tuple[HandlerOptions, bool]:
@@ -52,14 +60,18 @@ def _split(options: DjangoOptions) -> tuple[HandlerOptions, bool]:
     return rest, options.get("atomic", False)
 
 
-def _registering(register: Callable[[Any], Any], *, atomic: bool) -> Callable[[F], F]:
+def _registering(register: Callable[[Any], Any], atomic: list[Callable[..., Any]] | None) -> Callable[[F], F]:
     def decorate(function: F) -> F:
-        if atomic and is_async(function):
+        if atomic is None:
+            register(_with_connections(function))
+            return function
+        if is_async(function):
             raise ConfigurationError(
                 f"handler {function.__qualname__}: Django's transactions are not for async code; make it a plain "
                 "function, which runs in a thread, or leave atomic out"
             )
-        register(_with_connections(_atomic(function) if atomic else function))
+        register(_with_connections(_atomic(function)))
+        atomic.append(function)
         return function
 
     return decorate

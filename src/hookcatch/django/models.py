@@ -78,6 +78,11 @@ class Event(models.Model):
         return datetime.fromtimestamp(self.received_at, UTC)
 
     @property
+    def due(self) -> datetime | None:
+        """When a worker takes it, or takes it over from one that died, in UTC."""
+        return None if self.state in ENDED else datetime.fromtimestamp(self.at, UTC)
+
+    @property
     def finished(self) -> datetime | None:
         """When it ended, in UTC."""
         return datetime.fromtimestamp(self.at, UTC) if self.state in ENDED else None

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from django.apps import apps
+from django.conf import settings
+from django.db import transaction
 from django.urls import path
 
 from hookcatch.core.errors import ConfigurationError
@@ -18,7 +20,10 @@ def _view():  # type: ignore[no-untyped-def]
         asynchronous = apps.get_app_config("hookcatch").conf.asynchronous
     except ConfigurationError:  # told by the checks, and by every request
         asynchronous = False
-    return views.receive_async if asynchronous else views.receive
+    view = views.receive_async if asynchronous else views.receive
+    for alias in settings.DATABASES:
+        view = transaction.non_atomic_requests(using=alias)(view)
+    return view
 
 
 app_name = "hookcatch"
