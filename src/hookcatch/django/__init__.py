@@ -28,7 +28,7 @@ def hooks() -> Hookcatch:
     """The project's Hookcatch, as settings.HOOKCATCH says. Raises ConfigurationError with what to change."""
     from django.apps import apps
 
-    made: Hookcatch = apps.get_app_config("hookcatch").hooks  # type: ignore[attr-defined]
+    made: Hookcatch = apps.get_app_config("hookcatch").hooks
     return made
 
 

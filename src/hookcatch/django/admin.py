@@ -74,7 +74,7 @@ class ReceivedFilter(admin.SimpleListFilter):
 
 
 @admin.register(Event)
-class EventAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class EventAdmin(admin.ModelAdmin):
     """What came, what became of it, and why."""
 
     list_display = ("seq", "source", "type", "event_id", "state", "attempt", "received_on", "why")

@@ -41,7 +41,7 @@ class DjangoRouter(Router):
         super().__init__()
         self.atomic: list[Callable[..., Any]] = []
 
-    def on(
+    def on(  # pyright: ignore[reportIncompatibleMethodOverride] - it takes more options
         self, types: str | Iterable[str], *, source: str | None = None, **options: Unpack[DjangoOptions]
     ) -> Callable[[F], F]:
         """As `Hookcatch.on`, with the options of Django. See DjangoOptions."""
@@ -49,7 +49,9 @@ class DjangoRouter(Router):
         register = super().on(types, source=source, **rest)
         return _registering(register, self.atomic if atomic else None)
 
-    def fallback(self, *, source: str | None = None, **options: Unpack[DjangoOptions]) -> Callable[[F], F]:
+    def fallback(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, *, source: str | None = None, **options: Unpack[DjangoOptions]
+    ) -> Callable[[F], F]:
         """As `Hookcatch.fallback`, with the options of Django. See DjangoOptions."""
         rest, atomic = _split(options)
         return _registering(super().fallback(source=source, **rest), self.atomic if atomic else None)

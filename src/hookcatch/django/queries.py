@@ -16,6 +16,10 @@ from .dialect import EVENTS, RUNS, Db
 from .ops import begin_anew, runs_of
 from .text import text, untext
 
+_PAST: frozenset[EventState] = rules.ENDED.union({"handling"})
+_LIGHT: frozenset[EventState] = frozenset({"succeeded", "ignored", "discarded"})
+"""Ended states whose bodies go before their keys."""
+
 
 def find(db: Db, query: Query) -> list[StoredEvent]:
     """Events without bodies, newest first."""
@@ -110,9 +114,8 @@ def prune(db: Db, now: float, retention: Retention) -> int:
     )
     _each(db, f"DELETE FROM {RUNS} WHERE event_id IN", old)
     _each(db, f"DELETE FROM {EVENTS} WHERE seq IN", old)
-    light = _quoted(rules.ENDED - rules.KEPT_LONG)
     room = rules.PRUNE_LIMIT - len(old)
-    heavy = _seqs(db, f"state IN ({light}) AND has_body = 1", now - retention.payload, room)
+    heavy = _seqs(db, f"state IN ({_quoted(_LIGHT)}) AND has_body = 1", now - retention.payload, room)
     _each(db, f"UPDATE {EVENTS} SET body = NULL, headers = '{{}}', has_body = 0 WHERE seq IN", heavy)
     return len(old) + len(heavy)
 

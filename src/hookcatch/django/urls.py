@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import apps
 from django.conf import settings
 from django.db import transaction
@@ -15,12 +17,12 @@ from hookcatch.core.errors import ConfigurationError
 from . import views
 
 
-def _view():  # type: ignore[no-untyped-def]
+def _view() -> Any:
     try:
         asynchronous = apps.get_app_config("hookcatch").conf.asynchronous
     except ConfigurationError:  # told by the checks, and by every request
         asynchronous = False
-    view = views.receive_async if asynchronous else views.receive
+    view: Any = views.receive_async if asynchronous else views.receive
     for alias in settings.DATABASES:
         view = transaction.non_atomic_requests(using=alias)(view)
     return view

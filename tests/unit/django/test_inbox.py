@@ -228,6 +228,20 @@ def test_the_orm_reads_what_the_inbox_wrote(inbox, alias):
     assert str(row) == "shop a\x00\ud800"
 
 
+def test_the_migrations_are_those_of_the_models():
+    django_project.set_up()
+    from django.core.management import call_command
+
+    call_command("makemigrations", "hookcatch", check=True, dry_run=True, verbosity=0)
+
+
+def test_the_states_whose_bodies_go_first_are_those_that_ended_and_are_not_kept_long():
+    from hookcatch.django.queries import _LIGHT
+    from hookcatch.inbox.rules import ENDED, KEPT_LONG
+
+    assert ENDED - KEPT_LONG == _LIGHT
+
+
 anything = st.text(st.characters(categories=None) | st.sampled_from("\x00\x10\ud800\udfff01"))
 
 

@@ -19,7 +19,7 @@ def _keep_every_text(apps, schema_editor):  # type: ignore[no-untyped-def]
 class Migration(migrations.Migration):
     initial = True
 
-    dependencies = []
+    dependencies: list[tuple[str, str]] = []
 
     operations = [
         migrations.CreateModel(
@@ -52,19 +52,19 @@ class Migration(migrations.Migration):
                 ("received_at", models.FloatField()),
                 ("occurred_at", models.FloatField(null=True)),
                 ("body", models.BinaryField(null=True)),
-                ("has_body", models.SmallIntegerField(default=1)),
+                ("has_body", models.SmallIntegerField()),
                 ("body_hash", models.CharField(max_length=64)),
                 ("content_key", models.CharField(max_length=64, null=True)),
                 ("format", models.CharField(max_length=16)),
                 ("headers", models.TextField()),
                 ("lease_token", models.CharField(max_length=100, null=True)),
                 ("leased_at", models.FloatField(null=True)),
-                ("attempt", models.IntegerField(default=0)),
-                ("lost", models.IntegerField(default=0)),
-                ("replays", models.IntegerField(default=0)),
-                ("duplicates", models.IntegerField(default=0)),
-                ("conflicts", models.IntegerField(default=0)),
-                ("replayed_content", models.BooleanField(default=False)),
+                ("attempt", models.IntegerField()),
+                ("lost", models.IntegerField()),
+                ("replays", models.IntegerField()),
+                ("duplicates", models.IntegerField()),
+                ("conflicts", models.IntegerField()),
+                ("replayed_content", models.BooleanField()),
                 ("error", hookcatch.django.models.StoredText(blank=True)),
                 ("reply", models.TextField(null=True)),
             ],
