@@ -44,12 +44,39 @@ WHERE seq = %s"""
 PARK = f"""UPDATE {EVENTS} SET lost = %s, at = %s, error = '{rules.WORKER_LOST}', lease_token = NULL,
 leased_at = NULL, state = 'dead' WHERE seq = %s"""
 
+AT_ONCE = 500
+"""Events a statement; SQLite takes 32,766 values."""
+
 
 def accept(
     db: Db, events: Sequence[tuple[NewEvent, tuple[Any, ...]]], claim: Claim | None, duplicates: Duplicates
 ) -> tuple[Accepted | Duplicate, ...]:
     """Keep events; each comes with its columns, made ready outside the transaction."""
+    if db.dialect.returns and len(events) > 1 and _are_unlike(events):
+        return tuple(
+            [
+                answer
+                for start in range(0, len(events), AT_ONCE)
+                for answer in _accept_at_once(db, events[start : start + AT_ONCE], claim, duplicates)
+            ]
+        )
     return tuple([_accept(db, event, row, claim, duplicates) for event, row in events])
+
+
+def _are_unlike(events: Sequence[tuple[NewEvent, tuple[Any, ...]]]) -> bool:
+    """Whether one statement can take them: no copies among them, and no content to compare."""
+    keys = {row[0] for _, row in events}
+    return len(keys) == len(events) and all(event.content_key is None for event, _ in events)
+
+
+def _accept_at_once(
+    db: Db, events: Sequence[tuple[NewEvent, tuple[Any, ...]]], claim: Claim | None, duplicates: Duplicates
+) -> list[Accepted | Duplicate]:
+    """A whole batch in one statement: it costs one way to the server and back."""
+    values = [value for event, row in events for value in (*row, False, *_start(event, claim))]
+    found = db.execute(db.dialect.accept(len(events)), values).fetchall()
+    known = {row[-1]: row[:-1] for row in found}
+    return [_answer(db, known[row[0]], event, claim, duplicates, replayed=False) for event, row in events]
 
 
 def _accept(
@@ -59,18 +86,31 @@ def _accept(
     if twin is not None and duplicates.refuse_replayed_content and not _is_known(db, row[0]):
         return _refused(db, twin)
     known = _insert(db, (*row, twin is not None, *_start(event, claim)))
+    return _answer(db, known, event, claim, duplicates, replayed=twin is not None)
+
+
+def _answer(
+    db: Db,
+    known: tuple[Any, ...],
+    event: NewEvent,
+    claim: Claim | None,
+    duplicates: Duplicates,
+    *,
+    replayed: bool,
+) -> Accepted | Duplicate:
+    """What an insert has come to, by the KNOWN columns of the row."""
     if known[1]:
         return _meet(db, known, event, claim, duplicates)
     seq = int(known[0])
-    lease = None if claim is None else _fresh_lease(seq, event, claim, replayed_content=twin is not None)
-    return Accepted(seq, lease, replayed_content=twin is not None)
+    lease = None if claim is None else _fresh_lease(seq, event, claim, replayed_content=replayed)
+    return Accepted(seq, lease, replayed_content=replayed)
 
 
 def _insert(db: Db, values: tuple[Any, ...]) -> tuple[Any, ...]:
     """The KNOWN columns of the row that it made or met."""
-    cursor = db.execute(db.dialect.accept, values)
+    cursor = db.execute(db.dialect.accept(), values)
     if db.dialect.returns:
-        return tuple(cursor.fetchone())
+        return tuple(cursor.fetchone())[:-1]
     if cursor.rowcount == 1:
         return (cursor.lastrowid, 0)
     return tuple(db.execute(f"SELECT {KNOWN} FROM {EVENTS} WHERE seq = %s", (cursor.lastrowid,)).fetchone())

@@ -70,6 +70,20 @@ def test_a_connection_that_is_lost_in_the_middle_is_unavailable_and_nothing_was_
     assert inbox.counts() == {("shop", "pending"): 1}
 
 
+def test_a_large_batch_is_kept_in_order_with_its_copies_counted(inbox):
+    inbox.accept([event("evt_7", b"first"), event("evt_600")]).result()
+    answers = inbox.accept([event(f"evt_{number}") for number in range(1200)]).result()
+    fresh = [answer.seq for answer in answers if isinstance(answer, Accepted)]
+    assert fresh == sorted(fresh)
+    assert {n for n, answer in enumerate(answers) if isinstance(answer, Duplicate)} == {7, 600}
+    assert answers[7].conflict
+    assert not answers[600].conflict
+    assert sum(inbox.counts().values()) == 1200
+    leases = inbox.lease(token="w", limit=2000, now=1000.0, until=1060.0).result()
+    others = [lease.event.id for lease in leases if lease.event.id not in ("evt_7", "evt_600")]
+    assert others == [f"evt_{number}" for number in range(1200) if number not in (7, 600)]
+
+
 def test_two_processes_that_lock_each_other_out_are_both_served(inbox, alias):
     if alias == "django-sqlite":
         pytest.skip("locks as a whole")
