@@ -33,7 +33,7 @@ from hookcatch.core.wire import Response
 from hookcatch.inbox.locks import WriteLock
 from hookcatch.inbox.writer import Lock, Writer
 
-from . import ops, queries, rows, secrets
+from . import brought, ops, queries, rows
 from .dialect import Db
 from .inline import Inline
 from .link import Link, explained
@@ -215,19 +215,19 @@ class DjangoInbox:
     def learn(self, source: str, tenant: str, secret: Secret) -> Future[bool]:
         """Keep the secret that a sender brought for one tenant of a source. False, having changed nothing, if
         another one is known; True also if it is the same."""
-        return self._write(lambda db: secrets.learn(db, source, tenant, secret))
+        return self._write(lambda db: brought.learn(db, source, tenant, secret))
 
     def learned(self, source: str, tenant: str) -> Secret | None:
         """The secret that was learned."""
-        return self._read(lambda db: secrets.learned(db, source, tenant))
+        return self._read(lambda db: brought.learned(db, source, tenant))
 
     def learners(self) -> Sequence[tuple[str, str]]:
         """Source and tenant of every secret that was learned, sorted."""
-        return self._read(secrets.learners)
+        return self._read(brought.learners)
 
     def forget(self, source: str, tenant: str) -> Future[bool]:
         """Drop a learned secret, so that the next handshake teaches another; False if there was none."""
-        return self._write(lambda db: secrets.forget(db, source, tenant))
+        return self._write(lambda db: brought.forget(db, source, tenant))
 
     def _before_fork(self) -> None:
         self._writer.before_fork()

@@ -70,7 +70,10 @@ class Link:
         self._wrapper.queries_log.clear()  # with DEBUG it would hold on to bodies
         try:
             cursor = self._run(self._begin)
-        except InboxUnavailable:  # a server that was restarted; nothing of this transaction was said yet
+        except InboxUnavailable:
+            if self._wrapper.vendor == "sqlite":  # it is locked
+                raise
+            # a server that was restarted; nothing of this transaction was said yet
             log.info("the inbox connects again")
             self.close()
             self.connect()

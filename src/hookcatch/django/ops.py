@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -39,8 +40,8 @@ DUE = f"""SELECT {rows.EVENT}, body FROM {EVENTS} WHERE state = 'pending' AND ha
 ORDER BY at, seq LIMIT %s """
 LOST = f"""SELECT {rows.EVENT}, body FROM {EVENTS} WHERE state = 'running' AND has_body = 1
 AND (at <= %s OR at - %s > 2 * (at - leased_at)) ORDER BY at, seq LIMIT %s """
-HOLD = f"""UPDATE {EVENTS} SET lease_token = %s, at = %s, leased_at = %s, attempt = %s, lost = %s, state = 'running'
-WHERE seq = %s"""
+HOLD = f"""UPDATE {EVENTS} SET lease_token = %s, at = %s, leased_at = %s, attempt = attempt + 1,
+lost = lost + CASE WHEN state = 'running' THEN 1 ELSE 0 END, state = 'running' WHERE seq IN """
 PARK = f"""UPDATE {EVENTS} SET lost = %s, at = %s, error = '{rules.WORKER_LOST}', lease_token = NULL,
 leased_at = NULL, state = 'dead' WHERE seq = %s"""
 
@@ -209,23 +210,34 @@ def lease(db: Db, token: str, limit: int, now: float, until: float) -> tuple[Lea
     lost = list(db.execute(LOST + db.dialect.skip_locked, (now, now, limit)).fetchall())
     due = list(db.execute(DUE + db.dialect.skip_locked, (now, limit)).fetchall())
     ready = sorted(lost + due, key=lambda row: (row[rows.AT], row[0]))[:limit]
-    chosen = list(rules.one_last_chance(ready, lambda row: row[rows.LOST] + (row[rows.STATE] == "running")))
-    runs = runs_of(db, *[row[0] for row in chosen])
-    taken = [_take(db, row, runs[row[0]], Claim(token, until, rescue=True), now) for row in chosen]
-    return tuple([lease for lease in taken if lease is not None])
+    chosen = list(rules.one_last_chance(ready, _lost))
+    for row in filter(_is_spent, chosen):
+        db.execute(PARK, (_lost(row), now, row[0]))
+    taken = [row for row in chosen if not _is_spent(row)]
+    if not taken:
+        return ()
+    seqs = [row[0] for row in taken]
+    # a worker that leases twice under one token is to be fenced from its own past
+    own = f"{token}.{secrets.token_hex(4)}"
+    db.execute(f"{HOLD} ({', '.join(map(str, seqs))})", (own, until, now))
+    runs = runs_of(db, *seqs)
+    return tuple([Lease(own, until, _held(row, until), runs[row[0]]) for row in taken])
 
 
-def _take(db: Db, row: tuple[Any, ...], runs: Mapping[str, Run], claim: Claim, now: float) -> Lease | None:
-    event = rows.stored_event(row)
-    lost = event.lost + (event.state == "running")
-    if lost >= rules.MAX_LOST and lost > event.lost:
-        db.execute(PARK, (lost, now, event.seq))
-        return None
-    attempt = event.attempt + 1
-    own = f"{claim.token}.{attempt}"
-    db.execute(HOLD, (own, claim.until, now, attempt, lost, event.seq))
-    held = (*row[:5], "running", *row[6:10], claim.until, attempt, lost, *row[13:18])
-    return Lease(own, claim.until, rows.stored_event(held, row[-1]), runs)
+def _lost(row: tuple[Any, ...]) -> int:
+    """How many workers were lost on it, with the one that held it until now."""
+    return int(row[rows.LOST] + (row[rows.STATE] == "running"))
+
+
+def _is_spent(row: tuple[Any, ...]) -> bool:
+    """Whether it was lost with its last chance."""
+    return row[rows.STATE] == "running" and _lost(row) >= rules.MAX_LOST
+
+
+def _held(row: tuple[Any, ...], until: float) -> StoredEvent:
+    """The event as HOLD leaves it."""
+    held = (*row[:5], "running", *row[6:10], until, row[11] + 1, _lost(row), *row[13:18])
+    return rows.stored_event(held, row[-1])
 
 
 def heartbeat(db: Db, leases: Sequence[Lease], until: float, now: float) -> tuple[bool, ...]:
