@@ -135,7 +135,7 @@ def event(source: Source, data: type[T]) -> Callable[[Request], Awaitable[Event[
             payload=one.payload,
             raw=one.body,
             headers={},
-            received_at=datetime.now(UTC),
+            received_at=datetime.fromtimestamp(source._hooks.clock(), UTC),
             occurred_at=None if one.occurred_at is None else datetime.fromtimestamp(one.occurred_at, UTC),
             attempt=1,
             is_replay=False,
