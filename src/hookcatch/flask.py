@@ -125,7 +125,7 @@ def _blueprint(hooks: Hookcatch, prefix: str) -> flask.Blueprint:
         endpoint = hooks.match(f"/{path}")
         if endpoint is None:
             flask.abort(404)
-        return _answer(wsgi.take(hooks, endpoint, flask.request.environ))
+        return to_flask(wsgi.take(hooks, endpoint, flask.request.environ))
 
     blueprint = flask.Blueprint("hookcatch", __name__, url_prefix=prefix)
     for rule in ("/", "/<path:path>")[prefix == "/" and hooks.match("/") is None :]:
@@ -152,11 +152,12 @@ def _hold_body(hooks: Hookcatch, blueprint: flask.Blueprint) -> flask.Response |
     try:
         wsgi.hold(endpoint, request.environ)
     except Rejected as why:
-        return _answer(turn_away(why, endpoint, hooks.runtime().blocking()))
+        return to_flask(turn_away(why, endpoint, hooks.runtime().blocking()))
     return None
 
 
-def _answer(response: Response) -> flask.Response:
+def to_flask(response: Response) -> flask.Response:
+    """Ours as Flask's, with no header more."""
     made = flask.Response(response.body, response.status)
     del made.headers["content-type"]
     for name, value in response.headers:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import base64
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote_plus
 
 import fastapi
 import flask
+import functions_framework
 import litestar
 import quart
 from litestar.handlers import asgi as litestar_asgi
@@ -15,7 +20,9 @@ from starlette.routing import Mount
 import hookcatch.fastapi
 import hookcatch.flask
 from hookcatch import Hookcatch, asgi
-from support.edges import EDGES, AsgiCaller, Edge, WsgiCaller
+from hookcatch.aws_lambda import lambda_handler
+from hookcatch.google_functions import http_function
+from support.edges import EDGES, Answer, AsgiCaller, Edge, Lack, Pairs, WsgiCaller
 
 PREFIX = "/hooks"
 
@@ -53,11 +60,91 @@ def in_litestar(hooks: Hookcatch) -> AsgiCaller:
     return made
 
 
+class LambdaCaller:
+    """Calls a Lambda function as API Gateway, a load balancer or a function URL does: with all of the body."""
+
+    def __init__(self, hooks: Hookcatch, form: str, base64: bool) -> None:
+        self.hooks, self.prefix, self.form, self.base64 = hooks, PREFIX, form, base64
+        self.handler = lambda_handler(hooks, PREFIX)
+        self.lacks: frozenset[Lack] = frozenset({"unread", "pause", *["twins"] * (form == "v2")})
+
+    def call(
+        self, method: str, path: str, headers: Pairs, chunks: Iterable[bytes], *, query: bytes = b""
+    ) -> Answer | None:
+        return lambda_answer(
+            self.handler(lambda_event(self, method, path, headers, b"".join(chunks), query), None)
+        )
+
+    def close(self) -> None:
+        if self.hooks._runtime is not None:
+            self.hooks._runtime.close()
+
+
+def lambda_event(
+    caller: LambdaCaller, method: str, path: str, headers: Pairs, body: bytes, query: bytes
+) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html (v1, v2)
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html"""
+    try:
+        text, encoded = (base64.b64encode(body).decode(), True) if caller.base64 else (body.decode(), False)
+    except UnicodeDecodeError:
+        text, encoded = base64.b64encode(body).decode(), True
+    pairs = [(name.decode(), value.decode("latin-1")) for name, value in headers]
+    made: dict[str, Any] = {"body": text or None, "isBase64Encoded": encoded}
+    if caller.form == "v2":
+        joined: dict[str, str] = {}
+        for name, value in pairs:
+            joined[name] = f"{joined[name]},{value}" if name in joined else value
+        http = {"method": method, "path": path}
+        return {
+            **made, "version": "2.0", "rawPath": path, "rawQueryString": query.decode(), "headers": joined,
+            "requestContext": {"http": http},
+        }  # fmt: skip
+    many: dict[str, list[str]] = {}
+    for name, value in pairs:
+        many.setdefault(name, []).append(value)
+    asked = parse_qs(query.decode(), keep_blank_values=True)
+    if caller.form == "alb":
+        asked = {key: [quote_plus(value) for value in values] for key, values in asked.items()}
+    return {
+        **made, "httpMethod": method, "path": path, "multiValueHeaders": many,
+        "headers": {name: values[-1] for name, values in many.items()},
+        "multiValueQueryStringParameters": asked or None,
+        "queryStringParameters": {key: values[-1] for key, values in asked.items()} or None,
+        "requestContext": {"elb": {}} if caller.form == "alb" else {"stage": "prod"},
+    }  # fmt: skip
+
+
+def lambda_answer(told: dict[str, Any]) -> Answer:
+    many = told.get("multiValueHeaders", {})
+    headers = told.get("headers", {name: values[0] for name, values in many.items()})
+    body = base64.b64decode(told["body"]) if told["isBase64Encoded"] else told["body"].encode()
+    return Answer(told["statusCode"], {**headers, "content-length": str(len(body))}, body)
+
+
+def in_google_functions(hooks: Hookcatch) -> WsgiCaller:
+    place = Path(__file__).parent / "google_function.py"
+    app = functions_framework.create_app("webhooks", str(place), "http")
+    app.view_functions["run"] = lambda path: function(flask.request._get_current_object())
+    function = http_function(hooks, PREFIX)
+    made = WsgiCaller(hooks, app, PREFIX)
+    made.lacks |= {"head bodies", "exact paths", "unread"}  # it reads the rest, after the answer
+    return made
+
+
+def in_lambda(form: str, *, encoded: bool) -> Callable[[Hookcatch], Edge]:
+    return lambda hooks: LambdaCaller(hooks, form, encoded)
+
+
 FRAMEWORKS: dict[str, Callable[[Hookcatch], Edge]] = {
     "flask": in_flask,
     "fastapi": in_fastapi,
     "starlette-mount": in_starlette,
     "quart-middleware": before_quart,
     "litestar-mount": in_litestar,
+    "lambda-v1": in_lambda("v1", encoded=False),
+    "lambda-v2-base64": in_lambda("v2", encoded=True),
+    "lambda-alb": in_lambda("alb", encoded=False),
+    "google-functions": in_google_functions,
 }
 ALL = {**EDGES, **FRAMEWORKS}
