@@ -8,6 +8,7 @@ from . import asgi
 from .app import Hookcatch
 from .core.answers import refuse
 from .core.errors import MissingExtra, Rejected
+from .core.wire import Response
 
 try:
     from aiohttp import web
@@ -54,7 +55,7 @@ async def _chunk(request: web.Request) -> asgi.Message:
     return {"type": "http.request", "body": chunk, "more_body": bool(chunk) or not request.content.at_eof()}
 
 
-def _response(answered: asgi.Response) -> web.Response:
+def _response(answered: Response) -> web.Response:
     made = web.Response(body=answered.body, status=answered.status)
     made.headers.popall("content-type", None)
     for name, value in answered.headers:
