@@ -124,7 +124,9 @@ def _empty_mariadb(connection: Any) -> None:
         cursor.execute("SHOW TABLES")
         for (table,) in cursor.fetchall():
             if table in TABLES:
-                cursor.execute(f"TRUNCATE {table}")
+                cursor.execute(f"DELETE FROM {table}")  # ten times faster than TRUNCATE for a few rows
+            if table == "hookcatch_events":
+                cursor.execute("ALTER TABLE hookcatch_events AUTO_INCREMENT = 1")
 
 
 def _cluster() -> str:

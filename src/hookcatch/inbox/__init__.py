@@ -84,11 +84,12 @@ def _server_options(url: str, scheme: str) -> tuple[str, ServerOptions]:
     """The URL without our options, and these."""
     from .shared.inbox import ServerOptions
 
-    types = {"durability": _durability, "server_clock": _yes, "notify": _yes}
+    types = {"durability": _durability, "server_clock": _yes}
     parts = urlsplit(url)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     ours, rest = (
-        urlencode([pair for pair in pairs if (pair[0] in types) is own], quote_via=quote) for own in (True, False)
+        urlencode([pair for pair in pairs if (pair[0] in types) is own], quote_via=quote)
+        for own in (True, False)
     )
     options = _options(parts._replace(query=ours).geturl(), types)
     # a URL without a host would lose its slashes when it is put together again

@@ -64,9 +64,7 @@ def driver_of(url: str) -> Driver:
         place=place,
         dialect=dialect.MYSQL,
         schema=migrations.MYSQL,
-        connect=partial(
-            pymysql.Connection, **parameters, read_timeout=_PATIENCE, write_timeout=_PATIENCE
-        ),
+        connect=partial(pymysql.Connection, **parameters, read_timeout=_PATIENCE, write_timeout=_PATIENCE),
         connect_for_effects=partial(_Effects, **parameters, cursorclass=_EffectsCursor),
         cursor=Cursor,
         error=pymysql.Error,

@@ -30,7 +30,7 @@ def make(store: str, directory: Path, clock: FakeClock) -> Inbox:
     if store == "memory":
         return open_inbox("memory:", clock=clock)
     if store in SERVERS:  # the clock is the test's own, which no server goes by
-        return open_inbox(f"{SERVERS[store].clean(directory)}?server_clock=0&notify=0", clock=clock)
+        return open_inbox(f"{SERVERS[store].clean(directory)}?server_clock=0", clock=clock)
     return open_inbox(f"sqlite:///{directory}/inbox.db?disk_floor=0&ballast=0", clock=clock)
 
 

@@ -51,9 +51,9 @@ class Driver:
 
     def is_gone(self, error: Exception) -> bool:
         """Whether the connection is of no use any more."""
-        return (
-            isinstance(error, self.broken) or self.code(error) in READ_ONLY
-        ) and not self.is_passing(error)
+        return (isinstance(error, self.broken) or self.code(error) in READ_ONLY) and not self.is_passing(
+            error
+        )
 
     def explained(self, error: Exception) -> Exception:
         """The library's errors as InboxUnavailable; any other as it is."""

@@ -36,7 +36,7 @@ from . import migrations, ops, queries, rows, secrets
 from .clock import ServerClock
 from .dialect import Db
 from .driver import Driver
-from .link import Link, close_quietly
+from .link import Link, ReadingLink, close_quietly
 from .transaction import ServerTransaction
 
 T = TypeVar("T")
@@ -46,18 +46,16 @@ log: logging.Logger = logging.getLogger("hookcatch.inbox")
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """How the inbox uses its server; each can stand in the URL: `postgresql:///shop?notify=0`.
+    """How the inbox uses its server; each can stand in the URL: `postgresql:///shop?server_clock=0`.
 
     Args:
         durability: `best_effort` to go on where a commit may be lost (fsync=off, an unlogged table); such a server is
             refused otherwise.
         server_clock: go by the server's clock where this machine's is more than two seconds off.
-        notify: tell other processes of events at once; without, they look every half second. PostgreSQL only.
     """
 
     durability: Literal["strict", "best_effort"] = "strict"
     server_clock: bool = True
-    notify: bool = True
 
 
 class NoLock:
@@ -82,9 +80,7 @@ class ServerInbox:
 
     transactional = True
 
-    def __init__(
-        self, driver: Driver, *, clock: Clock, options: ServerOptions = ServerOptions()
-    ) -> None:
+    def __init__(self, driver: Driver, *, clock: Clock, options: ServerOptions = ServerOptions()) -> None:
         self.driver: Driver = driver
         self.options: ServerOptions = options
         self.durable: bool = True
@@ -94,7 +90,7 @@ class ServerInbox:
         self._opened = False
         self._inherited: list[Link | None] = []
         self._writer = self._hand(partial(Link, driver, self._clock))
-        self._reader = self._hand(partial(Link, driver, None))
+        self._reader = self._hand(partial(ReadingLink, driver, self._clock))
         _inboxes.add(self)
 
     def _hand(self, connect: Callable[[], Link]) -> Writer[Link]:
@@ -108,19 +104,11 @@ class ServerInbox:
         )
 
     def open(self) -> None:
-        """See `Inbox.open`. Makes the tables where there are none."""
+        """See `Inbox.open`."""
         with self._opening:
             if not self._opened:
                 self._with_connection(self._prepare)
                 self._opened = True
-
-    def upgrade(self) -> int:
-        """Bring the tables to the newest version; answers from which."""
-        return self._with_connection(lambda connection: migrations.upgrade(connection, self.driver.schema))
-
-    def version(self) -> int:
-        """The version of the tables that are there; 0 for none."""
-        return self._with_connection(lambda connection: migrations.version(connection, self.driver.schema))
 
     def _with_connection(self, what: Callable[[Any], T]) -> T:
         """Raises ConfigurationError for whatever the server does not like."""
@@ -137,7 +125,7 @@ class ServerInbox:
                 close_quietly(self.driver, connection)
 
     def _prepare(self, connection: Any) -> None:
-        migrations.prepare(connection, self.driver.schema)
+        migrations.migrate(connection, self.driver.schema)
         why_not = self.driver.dialect.check(connection)
         self.durable = not why_not
         if why_not and self.options.durability == "strict":
@@ -179,7 +167,9 @@ class ServerInbox:
         clock = self._clock
         ready = [(event, rows.new_event(event)) for event in clock.there(tuple(events))]
         claim, duplicates = clock.there(claim), clock.there(duplicates)
-        return self._write(lambda db: clock.here(ops.accept(db, ready, claim, duplicates)), wakes=claim is None)
+        return self._write(
+            lambda db: clock.here(ops.accept(db, ready, claim, duplicates)), wakes=claim is None
+        )
 
     def lease(self, *, token: str, limit: int, now: float, until: float) -> Future[tuple[Lease, ...]]:
         """See `Inbox.lease`."""

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from hookcatch.core.errors import InboxUnavailable
+
 from .clock import ServerClock
 from .dialect import Dialect
 from .driver import Driver
@@ -20,14 +22,13 @@ class Link:
     a pooler that hands out connections by the transaction.
 
     Args:
-        clock: kept in step with the server's; None for a link that reads only.
+        clock: kept in step with the server's.
     """
 
-    def __init__(self, driver: Driver, clock: ServerClock | None) -> None:
+    def __init__(self, driver: Driver, clock: ServerClock) -> None:
         self._driver = driver
         self._clock = clock
         self.dialect: Dialect = driver.dialect
-        self._begin = self.dialect.begin_reading if clock is None else self.dialect.begin
         self._connection: Any = None
         self._cursor: Any = None
         self.in_transaction: bool = False
@@ -53,16 +54,21 @@ class Link:
 
     def _start(self) -> Any:
         try:
-            self._cursor.execute(self._begin)
-        except self._driver.error as error:  # a server that was restarted; nothing of this transaction was said
-            log.info("the inbox connects again: %s", str(error).strip())
-            self.close()
-            self._connect()
-            self._run(self._begin)
+            self._cursor.execute(self.dialect.begin)
+        except (
+            self._driver.error
+        ) as error:  # a server that was restarted; nothing of this transaction was said
+            self._again(error)
+            self._run(self.dialect.begin)
         self.in_transaction = True
-        if self._clock is not None and self._clock.is_due():
+        if self._clock.is_due():
             self._clock.measure(lambda: float(self._run(self.dialect.now).fetchone()[0]))
         return self._cursor
+
+    def _again(self, error: Exception) -> None:
+        log.info("the inbox connects again: %s", str(error).strip())
+        self.close()
+        self._connect()
 
     def _run(self, sql: str, values: Sequence[Any] = ()) -> Any:
         try:
@@ -79,6 +85,21 @@ class Link:
         connection, self._connection, self._cursor = self._connection, None, None
         if connection is not None:
             close_quietly(self._driver, connection)
+
+
+class ReadingLink(Link):
+    """Reads, each statement by itself: a transaction would cost two more ways to the server and, with READ COMMITTED,
+    show the same."""
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Any:
+        """A cursor that has done it. Raises InboxUnavailable when the server is away."""
+        if sql in ("BEGIN IMMEDIATE", "COMMIT"):
+            return self._cursor
+        try:
+            return self._run(sql, values)
+        except InboxUnavailable as error:
+            self._again(error)
+            return self._run(sql, values)
 
 
 def close_quietly(driver: Driver, connection: Any) -> None:

@@ -145,13 +145,6 @@ class Schema:
         """The version that this code works with."""
         return len(self.steps)
 
-    def script(self, since: int = 0) -> str:
-        """All that brings the tables from a version to the newest, to be run by hand."""
-        parts = [f"{_VERSIONS};\n"] if not since else []
-        for number, step in enumerate(self.steps[since:], since + 1):
-            parts.append(f"{step.strip()}\n\n{_seen(number)};\n")
-        return "\n".join(parts)
-
 
 POSTGRES = Schema(
     exists="SELECT to_regclass('hookcatch_schema') IS NOT NULL",
@@ -187,7 +180,7 @@ def version(connection: Any, schema: Schema) -> int:
     return found
 
 
-def upgrade(connection: Any, schema: Schema) -> int:
+def migrate(connection: Any, schema: Schema) -> int:
     """Bring the tables to the newest version; answers from which. Others who want the same wait.
 
     On an error the connection has to be closed: with it goes the lock.
@@ -195,7 +188,9 @@ def upgrade(connection: Any, schema: Schema) -> int:
     cursor = connection.cursor()
     cursor.execute(schema.locked)
     if _one(cursor, schema.lock) != 1:
-        raise ConfigurationError("the tables of the inbox are being changed by somebody else: try again later")
+        raise ConfigurationError(
+            "the tables of the inbox are being changed by somebody else: try again later"
+        )
     found = version(connection, schema)
     if not found:
         cursor.execute(_VERSIONS)
@@ -206,19 +201,6 @@ def upgrade(connection: Any, schema: Schema) -> int:
         cursor.execute(_seen(number))
     cursor.execute(schema.done)
     return found
-
-
-def prepare(connection: Any, schema: Schema) -> None:
-    """Make the tables where there are none. Raises ConfigurationError where they are of an older version: other
-    processes may be at work with them."""
-    found = version(connection, schema)
-    if not found:
-        upgrade(connection, schema)
-    elif found < schema.version:
-        raise ConfigurationError(
-            f"the tables of the inbox are of schema {found}, this hookcatch needs {schema.version}: "
-            "run `hookcatch db upgrade`"
-        )
 
 
 def _one(cursor: Any, sql: str) -> Any:
