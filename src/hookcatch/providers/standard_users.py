@@ -13,20 +13,22 @@ from hookcatch.signing.places import Header, Tagged
 from hookcatch.signing.schemes import Signed
 
 from .row import Facts, Provider
-from .shapes import AnyOf, Head, Path, Shape
+from .shapes import Head, Path, Shape
 from .standard import standard
 
 # A dot in the id would move the border between id, time and body.
 _ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")
 
 
-def user(name: str, title: str, docs: str, type: str = "type", data: str = "data") -> Provider:
+def user(
+    name: str, title: str, docs: str, type: str = "type", data: str = "data", prefix: str = "webhook"
+) -> Provider:
     """A row of a sender that says no more than whose standard it uses."""
     return Provider(
         name=name,
         title=title,
-        scheme=standard("webhook", "svix"),
-        events=Shape(id=AnyOf((Head("webhook-id"), Head("svix-id"))), type=Path(type), data=data),
+        scheme=standard(prefix),
+        events=Shape(id=Head(f"{prefix}-id"), type=Path(type), data=data),
         docs=docs,
         confirmed=False,
         facts=Facts(id_survives_retry=True, source=docs, unconfirmed=frozenset({"id_survives_retry"})),
@@ -57,5 +59,5 @@ ROWS = (
     user("incident_io", "incident.io", "https://api-docs.incident.io/tag/Webhooks", "event_type", ""),
     user("loops", "Loops", "https://loops.so/docs/webhooks", "eventName", ""),
     user("render", "Render", "https://render.com/docs/webhooks"),
-    user("stytch", "Stytch", "https://stytch.com/docs/guides/dashboard/webhooks", "action", ""),
+    user("stytch", "Stytch", "https://stytch.com/docs/guides/dashboard/webhooks", "action", "", "svix"),
 )
