@@ -183,6 +183,7 @@ def test_a_mistake_is_named(case: Case) -> None:
     ("sent", "configured", "finding"),
     [
         ("stripe", "github", "wrong_provider"),
+        ("svix", "standard_webhooks", "wrong_provider"),
         ("hubspot_v2", "hubspot_v1", "another_scheme"),
         ("cloudinary_sha256", "cloudinary", "another_scheme"),
     ],
