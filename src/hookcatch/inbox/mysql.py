@@ -95,7 +95,7 @@ def _parameters(url: str, place: str) -> dict[str, Any]:
     }
 
 
-class _Effects(pymysql.Connection):  # type: ignore[type-arg]
+class _Effects(pymysql.Connection):  # type: ignore[misc]
     """What a handler gets: the transaction is not his to end."""
 
     def commit(self) -> NoReturn:
@@ -111,10 +111,10 @@ class _Effects(pymysql.Connection):  # type: ignore[type-arg]
         refuse("BEGIN")
 
 
-class _EffectsCursor(Cursor):
+class _EffectsCursor(Cursor):  # type: ignore[misc]
     """The same for what is said in SQL."""
 
     def execute(self, query: Any, args: Any = None) -> int:
         """See `pymysql.cursors.Cursor.execute`."""
         refuse_to_end(query)
-        return super().execute(query, args)
+        return int(super().execute(query, args))

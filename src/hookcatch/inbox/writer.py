@@ -7,8 +7,10 @@ is on disk. While one commit is synced the next batch gathers by itself: no time
 from __future__ import annotations
 
 import logging
+import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
@@ -208,30 +210,31 @@ class Writer(Generic[C]):
 
     def _results(self, batch: Sequence[_Job]) -> list[Any]:
         try:
-            return self._patiently(batch)
+            return self._transact(batch)
         except Exception as error:  # whatever it is, it belongs to the futures: the thread must live
             if _is_full(error):
                 self._on_full()
-            elif len(batch) == 1 or _is_broken(error):
+            elif not self._passes(error) and (len(batch) == 1 or _is_broken(error)):
                 return [self._explain(error)] * len(batch)
             log.debug("a batch of %d is tried one by one: %r", len(batch), error)
         return [self._alone(job) for job in batch]
 
     def _alone(self, job: _Job) -> Any:
         try:
-            return self._patiently((job,))[0]
+            return self._patiently(job)
         except Exception as error:
             return self._explain(error)
 
-    def _patiently(self, batch: Sequence[_Job]) -> list[Any]:
+    def _patiently(self, job: _Job) -> Any:
         for _ in range(TRIES - 1):
             try:
-                return self._transact(batch)
+                return self._transact((job,))[0]
             except Exception as error:
                 if not self._passes(error):
                     raise
-                log.debug("a batch of %d is tried again: %r", len(batch), error)
-        return self._transact(batch)
+                log.debug("an op is tried again: %r", error)
+                time.sleep(random.uniform(0.0, 0.05))  # noqa: S311 - those who met in a deadlock must not meet again
+        return self._transact((job,))[0]
 
     def _transact(self, batch: Sequence[_Job]) -> list[Any]:
         with self._lock.held():

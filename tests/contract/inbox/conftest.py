@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.servers import SERVERS
 
 from hookcatch.core.model import NewEvent
 from hookcatch.core.ports import Inbox
 from hookcatch.inbox import open_inbox
+from support.servers import SERVERS
 
 STORES = ("memory", "sqlite", *SERVERS)
 

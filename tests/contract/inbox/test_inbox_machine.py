@@ -19,11 +19,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from support.servers import SERVERS
 
 from hookcatch.core.errors import LeaseLost
 from hookcatch.core.model import Accepted, Claim, Close, Duplicates, Lease, NewEvent, Run
 from hookcatch.core.ports import Query, Retention
+from support.servers import SERVERS
 
 from .conftest import STORES, FakeClock, make
 

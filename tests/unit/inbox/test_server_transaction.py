@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from support.servers import SERVERS, Server
 
 from hookcatch.core.errors import ConfigurationError, HookcatchError, InboxUnavailable, LeaseLost
 from hookcatch.core.model import Lease, Run
 from hookcatch.core.ports import Inbox
 from hookcatch.inbox import open_inbox
+from support.servers import SERVERS, Server
 
 from .conftest import event
 

@@ -104,7 +104,7 @@ def discard(db: Db, seqs: Sequence[int], now: float, why: str) -> int:
 
 def prune(db: Db, now: float, retention: Retention) -> int:
     """Drop rows past the retention of keys, then bodies past that of payloads; at most PRUNE_LIMIT."""
-    past = rules.ENDED | {"handling"}
+    past: frozenset[EventState] = rules.ENDED.union({"handling"})
     old = _seqs(
         db, f"state IN ({_quoted(past)}) AND has_body IN (0, 1)", now - retention.key, rules.PRUNE_LIMIT
     )
