@@ -358,7 +358,9 @@ class Hookcatch(Router):
             )
         settings = Settings(self.concurrency, self.embedded, self._retention, lease=self._lease)
         suspicion = Suspicion(
-            lambda request, name, limits: self._sources[name].diagnose(request, limits=limits)
+            lambda request, name, tenant, limits: self._sources[name].diagnose(
+                request, tenant=tenant, limits=limits
+            )
         )
         return Runtime(app, inbox, settings, self.clock, self._observer, self._published, suspicion)
 

@@ -78,7 +78,7 @@ class Webhooks(Router):
             ConfigurationError: with what to change.
         """
         config = dict(app.config.get_namespace("HOOKCATCH_", lowercase=False))
-        prefix = "/" + str(config.pop("PREFIX", "/hooks")).strip("/")
+        prefix = str(config.pop("PREFIX", "/hooks"))
         sources = _merged(self._sources, config.pop("SOURCES", {}))
         if unknown := config.keys() - set(KEYS):
             names = ", ".join(f"HOOKCATCH_{key}" for key in sorted(unknown))
@@ -105,6 +105,7 @@ def mount(app: flask.Flask, hooks: Hookcatch, prefix: str = "/hooks") -> None:
         ConfigurationError: with what to change.
     """
     hooks.build(blocking=True)
+    prefix = "/" + prefix.strip("/")
     app.extensions["hookcatch"] = hooks
     blueprint = _blueprint(hooks, prefix)
     app.register_blueprint(blueprint)

@@ -53,8 +53,8 @@ REASONS: frozenset[str] = frozenset(
 
 logger: logging.Logger = logging.getLogger("hookcatch")
 
-Look = Callable[[Request, str, Limits], Diagnosis]
-"""Diagnoses a request to a source."""
+Look = Callable[[Request, str, str, Limits], Diagnosis]
+"""Diagnoses a request to a source, for a tenant."""
 
 
 class Suspicion:
@@ -74,7 +74,7 @@ class Suspicion:
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def suspect(self, request: Request, source: str, reason: str) -> None:
+    def suspect(self, request: Request, source: str, tenant: str, reason: str) -> None:
         """Look into a refusal, soon, if it is time for one."""
         now = self._clock()
         if now < self._next.get(source, now) or now < self._rest or reason not in REASONS:
@@ -84,7 +84,7 @@ class Suspicion:
                 return
             self._next[source] = now + EVERY
             thread = threading.Thread(
-                target=self._examine, args=(request, source), name="hookcatch-doctor", daemon=True
+                target=self._examine, args=(request, source, tenant), name="hookcatch-doctor", daemon=True
             )
             with suppress(RuntimeError):  # no more threads: the process has other troubles, or ends
                 thread.start()
@@ -98,10 +98,10 @@ class Suspicion:
         if thread is not None:
             thread.join(CLOSING)
 
-    def _examine(self, request: Request, source: str) -> None:
+    def _examine(self, request: Request, source: str, tenant: str) -> None:
         started = self._clock()
         try:
-            diagnosis = self._look(request, source, LIMITS)
+            diagnosis = self._look(request, source, tenant, LIMITS)
             if not diagnosis.ok:
                 logger.warning(
                     "%s was refused, %s",
@@ -113,7 +113,7 @@ class Suspicion:
                         "hookcatch_findings": [finding.name for finding in diagnosis.findings],
                     },
                 )
-        except ConfigurationError as why:  # a tenant's secrets, which cannot be had here
+        except ConfigurationError as why:  # secrets that an async function looks up: there is no loop here
             logger.debug("why a request to %s was refused is not looked into: %s", source, why)
         except Exception:  # it was only a look; whatever is wrong with it must not go unheard either
             logger.exception("why a request to %s was refused cannot be found out", source)

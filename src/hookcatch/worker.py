@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import threading
 from collections.abc import Iterator
@@ -134,7 +135,8 @@ class Worker:
         await self.ports.colour.wait(self.ports.inbox.release([]))
 
     def _start(self, lease: Lease, answer: Future[Close]) -> None:
-        task = self.loop.create_task(self._work(lease, answer))
+        # an empty context: not that of the request in which the worker happened to be started, or the event adopted
+        task = self.loop.create_task(self._work(lease, answer), context=contextvars.Context())
         self._tasks.add(task)
         if lease.is_last_chance:
             self._trial = task

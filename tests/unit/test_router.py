@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -133,3 +136,35 @@ def test_less_than_one_attempt_is_refused():
     router.on("a", name="h", max_attempts=0)(lambda: None)
     with pytest.raises(ConfigurationError, match="handler h: max_attempts is at least 1"):
         built(router)
+
+
+@pytest.mark.parametrize("colour", ["plain", "async"])
+def test_included_handlers_run_within_a_context_and_ask_for_what_they_asked_before(colour: str):
+    router, hooks, seen = Router(), Hookcatch("memory:"), []
+
+    @contextmanager
+    def within() -> Iterator[None]:
+        seen.append("in")
+        try:
+            yield
+        finally:
+            seen.append("out")
+
+    def plain(event: Event, *, more: str) -> None:
+        seen.append(f"{event} {more}")
+        raise RuntimeError
+
+    async def awaited(event: Event, *, more: str) -> None:
+        plain(event, more=more)
+
+    router.on("*")(functools.partial(plain if colour == "plain" else awaited, more="sugar"))
+    hooks.include(router, within=within)
+    (handler,) = built(hooks)
+    assert (handler.name.rpartition(".")[2], handler.is_async) == (
+        ("plain", False) if colour == "plain" else ("awaited", True)
+    )
+    assert [slot.name for slot in handler.slots] == ["event"]
+    with pytest.raises(RuntimeError):
+        asyncio.run(handler.function(event="tea")) if handler.is_async else handler.function(event="tea")
+    assert seen == ["in", "tea sugar", "out"]
+    assert built(router)[0].function is router._registered[0].function

@@ -36,7 +36,7 @@ class Looks:
         self.go_on.set()
         self.takes: Callable[[], Any] = lambda: None
 
-    def __call__(self, request: Request, source: str, limits: Limits) -> Diagnosis:
+    def __call__(self, request: Request, source: str, tenant: str, limits: Limits) -> Diagnosis:
         self.at.append(source)
         self.limits.add(limits)
         self.go_on.wait()
@@ -56,7 +56,7 @@ def test_a_source_is_looked_at_once_a_minute():
     suspicion = Suspicion(looks, clock)
     for moved in (0, 1, EVERY - 2, 1, 1):
         clock.now += moved
-        suspicion.suspect(ASKED, "shop", "bad_signature")
+        suspicion.suspect(ASKED, "shop", "", "bad_signature")
         idle(suspicion)
     assert looks.at == ["shop", "shop"]
     assert looks.limits == {LIMITS}
@@ -66,7 +66,7 @@ def test_each_source_has_its_own_minute():
     clock, looks = Clock(), Looks()
     suspicion = Suspicion(looks, clock)
     for source in ("shop", "bank", "shop", "bank"):
-        suspicion.suspect(ASKED, source, "bad_signature")
+        suspicion.suspect(ASKED, source, "", "bad_signature")
         idle(suspicion)
     assert looks.at == ["shop", "bank"]
 
@@ -76,7 +76,7 @@ def test_one_look_at_a_time_and_what_comes_meanwhile_is_dropped():
     looks.go_on.clear()
     suspicion = Suspicion(looks, Clock())
     for number in range(1000):
-        suspicion.suspect(ASKED, f"source {number}", "bad_signature")
+        suspicion.suspect(ASKED, f"source {number}", "", "bad_signature")
     looks.go_on.set()
     idle(suspicion)
     assert looks.at == ["source 0"]
@@ -92,7 +92,7 @@ def test_a_look_that_took_long_is_followed_by_a_rest_of_all():
     suspicion = Suspicion(looks, clock)
     for moved in (0, REST * 3 - 1, 1):
         clock.now += moved
-        suspicion.suspect(ASKED, f"source {moved}", "bad_signature")
+        suspicion.suspect(ASKED, f"source {moved}", "", "bad_signature")
         idle(suspicion)
     assert looks.at == ["source 0", "source 1"]
 
@@ -100,7 +100,7 @@ def test_a_look_that_took_long_is_followed_by_a_rest_of_all():
 @pytest.mark.parametrize("reason", ["body_too_large", "method_not_allowed", "conflicting_body", "slow_body"])
 def test_what_no_mistake_with_the_signature_explains_is_not_looked_into(reason: str):
     looks = Looks()
-    Suspicion(looks).suspect(ASKED, "shop", reason)
+    Suspicion(looks).suspect(ASKED, "shop", "", reason)
     assert (looks.at, reason in REASONS) == ([], False)
 
 
@@ -116,7 +116,7 @@ def test_a_look_that_fails_is_told_and_not_the_last(caplog: pytest.LogCaptureFix
     looks.takes = break_down
     suspicion = Suspicion(looks, clock)
     for _ in range(2):
-        suspicion.suspect(ASKED, "shop", "bad_signature")
+        suspicion.suspect(ASKED, "shop", "", "bad_signature")
         idle(suspicion)
         clock.now += EVERY
     assert looks.at == ["shop", "shop"]
@@ -131,7 +131,7 @@ def test_without_a_thread_nothing_is_looked_into(monkeypatch: pytest.MonkeyPatch
     suspicion = Suspicion(looks)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", none_left)
-        suspicion.suspect(ASKED, "shop", "bad_signature")
+        suspicion.suspect(ASKED, "shop", "", "bad_signature")
     suspicion.close()
     assert looks.at == []
 
@@ -143,11 +143,11 @@ def test_closing_waits_for_the_look_under_way_and_begins_no_other():
     looks = Looks()
     looks.go_on.clear()
     suspicion = Suspicion(looks)
-    suspicion.suspect(ASKED, "shop", "bad_signature")
+    suspicion.suspect(ASKED, "shop", "", "bad_signature")
     closing = threading.Thread(target=suspicion.close)
     closing.start()
     wait_until(lambda: suspicion._closed)
-    suspicion.suspect(ASKED, "bank", "bad_signature")
+    suspicion.suspect(ASKED, "bank", "", "bad_signature")
     assert closing.is_alive()
     looks.go_on.set()
     closing.join()
@@ -159,7 +159,7 @@ def test_closing_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch):
     looks = Looks()
     looks.go_on.clear()
     suspicion = Suspicion(looks)
-    suspicion.suspect(ASKED, "shop", "bad_signature")
+    suspicion.suspect(ASKED, "shop", "", "bad_signature")
     suspicion.close()
     looks.go_on.set()
     idle(suspicion)
@@ -261,3 +261,28 @@ def test_a_forked_child_looks_by_itself(caplog: pytest.LogCaptureFixture):
         os._exit(0 if hooks.runtime()._suspicion is not looks else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     hooks.runtime().close()
+
+
+def test_the_secrets_of_the_tenant_whom_the_path_names_are_looked_at(caplog: pytest.LogCaptureFixture):
+    hooks = Hookcatch("memory:?keep=10", worker=False)
+    shop = hooks.source("shop", "standard_webhooks", {"acme": whsec(0)}, path="/{tenant}")
+    hooks.source("other", "standard_webhooks", whsec(1))
+    edge = EDGES["asgi-app"](hooks)
+    lost = hooks.sources["other"].sign("a", {}, id="1")
+    assert post(edge, lost, path=shop.path("acme")).status == 401
+    wait_until(lambda: "another_source" in caplog.text)
+    edge.close()
+
+
+def test_secrets_that_have_to_be_awaited_are_not_looked_at(caplog: pytest.LogCaptureFixture):
+    async def look_up(tenant: str) -> str:
+        return whsec(0)
+
+    caplog.set_level(logging.DEBUG, "hookcatch")
+    hooks = Hookcatch("memory:?keep=10", worker=False)
+    shop = hooks.source("shop", "standard_webhooks", look_up, path="/{tenant}")
+    edge = EDGES["asgi-app"](hooks)
+    assert post(edge, Request("POST", "", [], b"{}"), path=shop.path("acme")).status == 401
+    wait_until(lambda: "is not looked into" in caplog.text)
+    assert "Traceback" not in caplog.text
+    edge.close()

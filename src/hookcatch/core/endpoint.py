@@ -143,6 +143,11 @@ class Endpoint:
         return self.owners[delivery.key] if self.owners and delivery.key is not None else self.tenant
 
     @property
+    def is_known(self) -> bool:
+        """Whether its secrets are there: False where the tenant has yet to be found."""
+        return self.tenants is None or self.tenant != ""
+
+    @property
     def allowed(self) -> frozenset[str]:
         """Every HTTP method that may come: deliveries and handshakes."""
         return self.methods | self.greeter.methods if self.greeter else self.methods

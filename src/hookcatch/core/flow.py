@@ -43,9 +43,10 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
     """Verify, keep, acknowledge. Says 2xx only of what is kept; raises nothing that a sender could cause."""
     started = ports.clock()
     delivery: Delivery | None = None
-    reason = ""
+    reason, known = "", endpoint
     try:
-        known = endpoint if endpoint.tenants is None else await _of_tenant(endpoint, endpoint.tenants, ports)
+        if endpoint.tenants is not None:
+            known = await _of_tenant(endpoint, endpoint.tenants, ports)
         heard = await _hear(request, known, ports, started)
         if isinstance(heard, Greeting):
             response, verdict = await _greet(heard, known, ports)
@@ -68,8 +69,8 @@ async def receive(request: Request, endpoint: Endpoint, app: App, ports: Ports) 
         verdict=verdict,
         seconds=ports.clock() - started,
     )
-    if reason and endpoint.tenants is None:
-        ports.suspect(request, endpoint.name, reason)
+    if reason:
+        _suspect(request, known, reason, ports)
     return response
 
 
@@ -79,8 +80,13 @@ def turn_away(why: Rejected, request: Request, endpoint: Endpoint, ports: Ports)
     ports.observer.delivered(
         source=endpoint.name, delivery=None, status=response.status, verdict=str(why), seconds=0.0
     )
-    ports.suspect(request, endpoint.name, why.reason)
+    _suspect(request, endpoint, why.reason, ports)
     return response
+
+
+def _suspect(request: Request, endpoint: Endpoint, reason: str, ports: Ports) -> None:
+    if endpoint.is_known:
+        ports.suspect(request, endpoint.name, endpoint.tenant, reason)
 
 
 def _refuse(why: Rejected, endpoint: Endpoint) -> Response:

@@ -39,11 +39,12 @@ LEASE = 60.0
 Clock = Callable[[], float]
 """Seconds since the epoch."""
 
-Suspect = Callable[[Request, str, str], None]
-"""Is told of a refused request: itself, the name of its source, the reason. Must not raise, block or cost much."""
+Suspect = Callable[[Request, str, str, str], None]
+"""Is told of a refused request: itself, the name of its source, its tenant, the reason. Must not raise, block or cost
+much."""
 
 
-def shrug(request: Request, source: str, reason: str) -> None:
+def shrug(request: Request, source: str, tenant: str, reason: str) -> None:
     """Whoever does not want to know why."""
 
 

@@ -55,7 +55,7 @@ def configured(
         id_is_signed=False,
         body_is_signed=False,
         confirmed=confirmed,
-        facts=facts or Facts(source=docs),
+        facts=facts or Facts(source=docs, checked=None),
         handshakes=handshakes,
         repeats=repeats,
     )
@@ -185,6 +185,7 @@ ROWS = (
         ),
         scheme=IN_URL,
         facts=Facts(
+            checked=None,
             retry_horizon=86400.0,
             id_survives_retry=True,
             success_body=ACK,

@@ -47,7 +47,7 @@ def as_data(provider: Provider) -> dict[str, Any]:
         "handshakes": [one.name for one in provider.handshakes],
         "facts": {
             **facts,
-            "checked": provider.facts.checked.isoformat(),
+            "checked": provider.facts.checked and provider.facts.checked.isoformat(),
             "unconfirmed": sorted(provider.facts.unconfirmed),
         },
         "docs": provider.docs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hookcatch.core.errors import ConfigurationError, Rejected
@@ -24,7 +24,7 @@ from .handshakes import GET, POST, echo_query, probe
 from .published import identity_of
 from .row import Facts, Provider
 from .shapes import Batch, Head, Occurred, Path, Shape
-from .tokens_hosted import CLIENT_STATE
+from .tokens_hosted import CLIENT_STATE, GRAPH_FACTS
 
 MAX_TOKENS = 16
 GRAPH_APP = "0bf30f3b-4a52-48df-9a82-234910c4a086"
@@ -167,6 +167,7 @@ ROWS = (
         body_is_signed=False,
         confirmed=False,
         facts=Facts(
+            checked=None,
             id_survives_retry=True,
             source="https://developer.atlassian.com/cloud/jira/platform/webhooks/",
         ),
@@ -198,13 +199,9 @@ ROWS = (
         handshakes=(echo_query("validationToken", methods=POST),),
         id_is_signed=False,
         body_is_signed=False,
-        facts=Facts(
-            ack_deadline=3.0,
-            retry_horizon=4 * 3600.0,
-            id_survives_retry=True,
-            success_status=202,
+        facts=replace(
+            GRAPH_FACTS,
             source="https://learn.microsoft.com/en-us/graph/change-notifications-with-resource-data",
-            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
@@ -223,6 +220,7 @@ ROWS = (
         body_is_signed=False,
         confirmed=False,
         facts=Facts(
+            checked=None,
             ack_deadline=5.0,
             disables="410",
             source="https://desk.zoho.com/support/WebhookDocument.do",

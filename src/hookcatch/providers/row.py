@@ -38,7 +38,7 @@ class Facts:
         disables: what makes it stop sending.
         order_guaranteed: whether events arrive in the order they happened.
         source: where the facts were read.
-        checked: the day they were.
+        checked: the day they were; None where nobody has read them: then they are what is generally said.
         unconfirmed: the names of those for which no first-hand source was found.
     """
 
@@ -53,7 +53,7 @@ class Facts:
     disables: str = ""
     order_guaranteed: bool = False
     source: str = ""
-    checked: date = CHECKED
+    checked: date | None = CHECKED
     unconfirmed: frozenset[str] = frozenset()
 
 

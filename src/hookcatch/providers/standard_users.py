@@ -31,7 +31,9 @@ def user(
         events=Shape(id=Head(f"{prefix}-id"), type=Path(type), data=data),
         docs=docs,
         confirmed=False,
-        facts=Facts(id_survives_retry=True, source=docs, unconfirmed=frozenset({"id_survives_retry"})),
+        facts=Facts(
+            id_survives_retry=True, source=docs, checked=None, unconfirmed=frozenset({"id_survives_retry"})
+        ),
     )
 
 

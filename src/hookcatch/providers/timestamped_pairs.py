@@ -30,7 +30,8 @@ ROWS = (
         docs="https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/securing-your-parse-webhooks",
         confirmed=False,
         facts=Facts(
-            source="https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/securing-your-parse-webhooks"
+            checked=None,
+            source="https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/securing-your-parse-webhooks",
         ),
     ),
     Provider(

@@ -16,6 +16,15 @@ BASIC = Token(BasicCredentials(), key=UserPassword())
 BEARER = Token(Header("authorization", prefix="Bearer "))
 CLIENT_STATE = EveryItem("value", "clientState")
 
+GRAPH_FACTS = Facts(
+    ack_deadline=3.0,
+    retry_horizon=4 * 3600.0,
+    id_survives_retry=True,
+    success_status=202,
+    source="https://learn.microsoft.com/en-us/graph/change-notifications-delivery-webhooks",
+    unconfirmed=frozenset({"id_survives_retry"}),
+)
+
 ROWS = (
     Provider(
         name="alertmanager",
@@ -264,13 +273,6 @@ ROWS = (
         handshakes=(echo_query("validationToken", methods=POST),),
         id_is_signed=False,
         body_is_signed=False,
-        facts=Facts(
-            ack_deadline=3.0,
-            retry_horizon=4 * 3600.0,
-            id_survives_retry=True,
-            success_status=202,
-            source="https://learn.microsoft.com/en-us/graph/change-notifications-delivery-webhooks",
-            unconfirmed=frozenset({"id_survives_retry"}),
-        ),
+        facts=GRAPH_FACTS,
     ),
 )

@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import hmac
 import re
+from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,39 +35,8 @@ _CERT = re.compile(rb'(?:^|;)Cert="([^"]*)"', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class ByteSequence(One):
-    """A certificate as RFC 9440 has it: its DER in base64, between colons."""
-
-    header: str = "client-cert"
-
-    @property
-    def title(self) -> str:
-        return self.header
-
-    @property
-    def in_head(self) -> bool:
-        return True
-
-    def reader(self) -> Read:
-        read = Header(self.header).reader()
-
-        def der(request: Request) -> bytes | None:
-            value = read(request)
-            if not value:
-                return None
-            found = BASE64.decode(value[1:-1]) if value[:1] == value[-1:] == b":" else None
-            return found or _malformed(self.header)
-
-        return der
-
-    def write(self, request: Request, value: bytes) -> Request:
-        return request.with_header(self.header, b":" + BASE64.encode(value) + b":")
-
-
-@dataclass(frozen=True, slots=True)
-class EscapedPem(One):
-    """A certificate in PEM, escaped as in a URL: nginx (`$ssl_client_escaped_cert`) and AWS load balancers
-    (`x-amzn-mtls-clientcert-leaf`)."""
+class _InHeader(One, ABC):
+    """A certificate in a header: how it is written there is each one's own."""
 
     header: str
 
@@ -83,47 +53,62 @@ class EscapedPem(One):
 
         def der(request: Request) -> bytes | None:
             value = read(request)
-            if not value:
-                return None
-            return _from_pem(unquote_to_bytes(value)) or _malformed(self.header)
+            return (self._decoded(value) or _malformed(self.header)) if value else None
 
         return der
 
     def write(self, request: Request, value: bytes) -> Request:
-        return request.with_header(self.header, quote(_to_pem(value)))
+        return request.with_header(self.header, self._encoded(value))
+
+    @abstractmethod
+    def _decoded(self, value: bytes) -> bytes | None:
+        """The certificate's DER; None if it is none. May raise Rejected to say more."""
+
+    @abstractmethod
+    def _encoded(self, der: bytes) -> bytes:
+        """The value of the header."""
 
 
 @dataclass(frozen=True, slots=True)
-class ForwardedClientCert(One):
+class ByteSequence(_InHeader):
+    """A certificate as RFC 9440 has it: its DER in base64, between colons."""
+
+    header: str = "client-cert"
+
+    def _decoded(self, value: bytes) -> bytes | None:
+        return BASE64.decode(value[1:-1]) if value[:1] == value[-1:] == b":" else None
+
+    def _encoded(self, der: bytes) -> bytes:
+        return b":" + BASE64.encode(der) + b":"
+
+
+@dataclass(frozen=True, slots=True)
+class EscapedPem(_InHeader):
+    """A certificate in PEM, escaped as in a URL: nginx (`$ssl_client_escaped_cert`) and AWS load balancers
+    (`x-amzn-mtls-clientcert-leaf`)."""
+
+    def _decoded(self, value: bytes) -> bytes | None:
+        return _from_pem(unquote_to_bytes(value))
+
+    def _encoded(self, der: bytes) -> bytes:
+        return quote(_to_pem(der)).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardedClientCert(_InHeader):
     """Envoy's `x-forwarded-client-cert`, with the certificate (`Cert`) in it and of one hop alone: Envoy has to be
     told to replace what comes (`SANITIZE_SET`), not to append to it."""
 
     header: str = "x-forwarded-client-cert"
 
-    @property
-    def title(self) -> str:
-        return f"Cert= in {self.header}"
+    def _decoded(self, value: bytes) -> bytes | None:
+        found = _CERT.findall(value) if _ELEMENT.fullmatch(value) else []
+        if len(found) != 1:
+            raise Rejected("malformed_signature", f"{self.header} is not of one hop, with one Cert")
+        return _from_pem(unquote_to_bytes(found[0]))
 
-    @property
-    def in_head(self) -> bool:
-        return True
-
-    def reader(self) -> Read:
-        read = Header(self.header).reader()
-
-        def der(request: Request) -> bytes | None:
-            value = read(request)
-            if not value:
-                return None
-            found = _CERT.findall(value) if _ELEMENT.fullmatch(value) else []
-            if len(found) != 1:
-                raise Rejected("malformed_signature", f"{self.header} is not of one hop, with one Cert")
-            return _from_pem(unquote_to_bytes(found[0])) or _malformed(self.header)
-
-        return der
-
-    def write(self, request: Request, value: bytes) -> Request:
-        return request.with_header(self.header, f'Cert="{quote(_to_pem(value))}"')
+    def _encoded(self, der: bytes) -> bytes:
+        return f'Cert="{quote(_to_pem(der))}"'.encode()
 
 
 class _Certificate(NamedTuple):

@@ -85,7 +85,7 @@ def test_a_sender_that_wants_no_body_gets_none_with_a_refusal_either(world: Worl
 def test_a_refusal_is_suspected_after_it_was_told_and_nothing_else_is(world: World):
     suspected: list[tuple[str, str, int]] = []
 
-    def suspect(request: Request, source: str, reason: str) -> None:
+    def suspect(request: Request, source: str, tenant: str, reason: str) -> None:
         suspected.append((source, reason, len(world.book.answers)))
 
     ports = replace(world.ports, suspect=suspect)
@@ -97,7 +97,7 @@ def test_a_refusal_is_suspected_after_it_was_told_and_nothing_else_is(world: Wor
 def test_what_the_edge_turned_away_is_told_like_any_other_refusal(world: World):
     suspected: list[str] = []
 
-    def suspect(request: Request, source: str, reason: str) -> None:
+    def suspect(request: Request, source: str, tenant: str, reason: str) -> None:
         suspected.append(f"{source} {reason} {len(request.body)} {len(world.book.answers)}")
 
     why, cut_off = Rejected("truncated_body", "9 bytes of 10"), letter().with_body(b"{}")

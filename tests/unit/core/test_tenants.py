@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from hookcatch.core.endpoint import Identity
 from hookcatch.core.errors import ConfigurationError, Rejected
+from hookcatch.core.flow import receive, turn_away
 from hookcatch.core.greeting import Greeting
 from hookcatch.core.model import Delivery
 from hookcatch.core.secret import Secret
@@ -167,3 +168,18 @@ def test_where_nothing_is_to_be_learned_nothing_is_kept(world: World):
     world.source(greeter=Teacher())
     assert world.run(world.receiving(taught("one"))) == TAUGHT
     assert world.inbox.learners() == []
+
+
+# refusals that may be looked into
+
+
+def test_a_refusal_is_suspected_with_its_tenant_and_only_where_that_is_known(world: World):
+    suspected: list[tuple[str, str, str]] = []
+    world.source(tenants=Town({"acme": "secret"}))
+    endpoint = world.app.endpoints["shop"]
+    ports = replace(world.ports, suspect=lambda request, *said: suspected.append(said))
+    forged = letter().with_header("x-forged", "1")
+    for segment in ("acme", "globex", "!acme"):
+        world.run(receive(forged, endpoint.at(segment), world.app, ports))
+    turn_away(Rejected("truncated_body"), forged, endpoint.at("acme"), ports)
+    assert suspected == [("shop", "acme", "bad_signature")]
