@@ -14,6 +14,7 @@ from hookcatch.core.model import Delivery
 from hookcatch.core.wire import Request
 from hookcatch.signing.keys import SecretInput, secrets_of
 from hookcatch.signing.scheme import Check, Match, Open, Opened, Precheck, Scheme, Unsigned
+from hookcatch.signing.schemes import Token
 
 from .handshakes import Doorman, Handshake, Wishes
 from .shapes import Shape
@@ -101,6 +102,11 @@ class Provider:
     def teaches(self) -> bool:
         """Whether the sender itself brings the secret."""
         return any(one.teaches for one in self.handshakes)
+
+    @property
+    def challenge(self) -> str:
+        """What a 401 asks for, in the words of `WWW-Authenticate`; empty where HTTP has none."""
+        return self.scheme.challenge if isinstance(self.scheme, Token) else ""
 
     def bind(
         self,
