@@ -62,7 +62,7 @@ def page() -> str:
         head
         + "".join(_line(_signing(row, proven.get(row.name, ""))) for row in rows)
         + BEHAVIOUR
-        + "".join(_line(_behaviour(row)) for row in rows if row.facts != type(row.facts)())
+        + "".join(_line(_behaviour(row)) for row in rows if row.facts.source)
     )
 
 

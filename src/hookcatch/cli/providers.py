@@ -103,7 +103,11 @@ def _facts(row: Provider) -> Iterator[tuple[str, str]]:
     if facts.disables:
         yield "stops after", facts.disables + unsure("disables")
     yield from ((title, url) for title, url in (("docs", row.docs), ("facts from", facts.source)) if url)
-    yield "checked", facts.checked.isoformat() if facts.checked else "never: this is what is generally said"
+    if facts.source:
+        yield (
+            "checked",
+            facts.checked.isoformat() if facts.checked else "never: this is what is generally said",
+        )
 
 
 def _print(rows: list[Provider], as_json: bool) -> None:

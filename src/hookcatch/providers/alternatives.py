@@ -248,7 +248,8 @@ ROWS = (
         id_is_signed=False,
         facts=Facts(
             ack_deadline=15.0,
-            # 3 s, 10 s, 3 min, 30 min, 1 h, 3 h, 5 h, then every 10 h, as long as the server is told to.
+            # 3 s, 10 s, 3 min, 30 min, 1 h, 3 h, 5 h, then every 10 h, each up to a tenth later, 24 times at most.
+            retry_horizon=8 * 86400.0,
             id_survives_retry=True,
             source="https://github.com/hook0/hook0/blob/master/documentation/explanation/webhook-retry-logic.md",
         ),

@@ -206,7 +206,12 @@ ROWS = (
         "https://supabase.com/docs/guides/database/webhooks",
         Shape(type=Joined((Path("table"), Path("type"))), data="record"),
         confirmed=True,
-        facts=Facts(source="https://github.com/supabase/supabase"),
+        # Its requests are those of pg_net, which takes each from its queue once.
+        facts=Facts(
+            retry_horizon=0.0,
+            retry_schedule=(),
+            source="https://github.com/supabase/pg_net",
+        ),
     ),
     configured("zapier", "Zapier", "https://help.zapier.com/hc/en-us/articles/8496326446989", EVENTS),
     configured(

@@ -39,7 +39,8 @@ class Facts:
         disables: what makes it stop sending.
         order_guaranteed: whether events arrive in the order they happened.
         source: where the facts were read.
-        checked: the day they were; None where nobody has read them: then they are what is generally said.
+        checked: the day they were; None where nobody has read them: then they are what is generally said, or
+            without a `source` only our defaults, as of a row that has no sender.
         unconfirmed: the names of those for which no first-hand source was found.
     """
 
@@ -83,7 +84,7 @@ class Provider:
     title: str
     scheme: Scheme
     events: Shape = Shape()
-    facts: Facts = Facts()
+    facts: Facts = Facts(checked=None)
     docs: str = ""
     id_is_signed: bool = True
     body_is_signed: bool = True

@@ -35,7 +35,13 @@ ROWS = (
         docs="https://prometheus.io/docs/alerting/latest/configuration/#webhook_config",
         id_is_signed=False,
         body_is_signed=False,
-        facts=Facts(source="https://github.com/prometheus/alertmanager"),
+        facts=Facts(
+            # Both are a route's group_interval, by default; after it the alerts that last are told anew.
+            ack_deadline=300.0,
+            retry_horizon=300.0,
+            disables="anything but 2xx and 5xx ends the retries of that delivery",
+            source="https://github.com/prometheus/alertmanager/blob/main/docs/configuration.md",
+        ),
     ),
     Provider(
         name="aws_eventbridge",
