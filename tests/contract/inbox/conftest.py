@@ -13,8 +13,9 @@ import pytest
 from hookcatch.core.model import NewEvent
 from hookcatch.core.ports import Inbox
 from hookcatch.inbox import open_inbox
+from support.servers import SERVERS
 
-STORES = ("memory", "sqlite")
+STORES = ("memory", "sqlite", *SERVERS)
 
 
 @dataclass
@@ -28,6 +29,8 @@ class FakeClock:
 def make(store: str, directory: Path, clock: FakeClock) -> Inbox:
     if store == "memory":
         return open_inbox("memory:", clock=clock)
+    if store in SERVERS:  # the clock is the test's own, which no server goes by
+        return open_inbox(f"{SERVERS[store].clean(directory)}?server_clock=0", clock=clock)
     return open_inbox(f"sqlite:///{directory}/inbox.db?disk_floor=0&ballast=0", clock=clock)
 
 

@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 from hookcatch.core.errors import LeaseLost
 from hookcatch.core.model import Accepted, Claim, Close, Duplicates, Lease, NewEvent, Run
 from hookcatch.core.ports import Query, Retention
+from support.servers import SERVERS
 
 from .conftest import STORES, FakeClock, make
 
@@ -332,10 +333,14 @@ class InboxMachine(RuleBasedStateMachine):
         assert sum(self.inbox.counts().values()) == len(self.model)
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("store", STORES)
 def test_an_inbox_behaves_like_its_model(store: str) -> None:
     machine = type(f"{store}Machine", (InboxMachine,), {"store": store})
     chosen = settings(
-        max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=15 if store in SERVERS else 60,
+        stateful_step_count=50,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(machine, settings=chosen)

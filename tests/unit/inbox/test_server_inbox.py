@@ -1,0 +1,131 @@
+"""What only a server can do to an inbox: break connections, serve several at once, tell another time."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from hookcatch.core.errors import ConfigurationError, InboxUnavailable
+from hookcatch.inbox import open_inbox
+from support.servers import SERVERS, Server
+
+from .conftest import event
+
+KILL = {
+    "PostgreSQL": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{0}' AND pid <> "
+    "pg_backend_pid()",
+    "MariaDB": "SELECT concat('KILL ', id) FROM information_schema.processlist WHERE db = '{0}' AND id <> "
+    "connection_id()",
+}
+
+
+@pytest.fixture(params=SERVERS)
+def server(request) -> Server:
+    found = SERVERS[request.param]
+    found.need()
+    return found
+
+
+def kill_all(server: Server) -> None:
+    killed = server.say(server.home, KILL[server.name].format(server.database()))
+    for (word,) in killed if server.name == "MariaDB" else ():
+        server.say(server.home, word)
+
+
+def test_processes_that_start_at_once_make_the_tables_once(server):
+    url = f"{server.bare()}?server_clock=0"
+    inboxes = [open_inbox(url, clock=lambda: 1000.0) for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda inbox: inbox.open(), inboxes))
+    assert server.say(server.database(), "SELECT version FROM hookcatch_schema") == [(1,)]
+    for inbox in inboxes:
+        inbox.close()
+
+
+def test_tables_of_a_newer_hookcatch_are_refused(server, tmp_path):
+    url = server.bare()
+    open_inbox(url, clock=time.time).open()
+    server.say(server.database(), "INSERT INTO hookcatch_schema VALUES (99)")
+    with pytest.raises(ConfigurationError, match="newer hookcatch \\(schema 99"):
+        open_inbox(url, clock=time.time).open()
+    server.bare()
+
+
+def test_the_inbox_goes_on_when_its_connections_are_killed(server, tmp_path):
+    inbox = open_inbox(f"{server.clean(tmp_path)}?server_clock=0", clock=lambda: 1000.0)
+    inbox.open()
+    acked = []
+    for number in range(30):
+        if number % 7 == 3:
+            kill_all(server)
+        try:
+            inbox.accept([event(f"evt_{number}")]).result(10)
+            acked.append(f"evt_{number}")
+        except InboxUnavailable:
+            continue
+        assert inbox.get(1) is not None
+    kept = {inbox.get(seq)[0].id for seq in range(1, 40) if inbox.get(seq)}
+    assert len(acked) > 20
+    assert set(acked) <= kept
+    inbox.close()
+
+
+def test_two_inboxes_never_lease_the_same_event(server, tmp_path):
+    url = f"{server.clean(tmp_path)}?server_clock=0"
+    inboxes = [open_inbox(url, clock=lambda: 1000.0) for _ in range(2)]
+    for inbox in inboxes:
+        inbox.open()
+    inboxes[0].accept([event(f"evt_{number}") for number in range(200)]).result()
+
+    def work(inbox) -> list[int]:
+        seqs: list[int] = []
+        while leases := inbox.lease(token="w", limit=5, now=1000.0, until=1060.0).result():
+            seqs += [lease.event.seq for lease in leases]
+        return seqs
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(work, inboxes)
+    assert sorted(one + other) == sorted({*one, *other})
+    assert len(one + other) == 200
+    for inbox in inboxes:
+        inbox.close()
+
+
+def test_copies_that_cross_are_kept_once(server, tmp_path):
+    """The same events in opposite orders: what meets in a deadlock is tried again."""
+    url = f"{server.clean(tmp_path)}?server_clock=0"
+    inboxes = [open_inbox(url, clock=lambda: 1000.0) for _ in range(4)]
+    try:
+        for inbox in inboxes:
+            inbox.open()
+        events = [event(f"evt_{number}") for number in range(20)]
+        futures = [
+            inbox.accept([one])
+            for place, inbox in enumerate(inboxes)
+            for one in events[:: 1 if place % 2 else -1]
+        ]
+        answers = [answer for future in futures for answer in future.result(60)]
+        assert len({answer.seq for answer in answers}) == 20
+        assert {inboxes[0].get(answer.seq)[0].duplicates for answer in answers} == {3}
+    finally:
+        for inbox in inboxes:
+            inbox.close()
+
+
+def test_machines_whose_clocks_differ_go_by_the_servers(server, tmp_path, caplog):
+    url = server.clean(tmp_path)
+    right = open_inbox(url, clock=time.time)
+    fast = open_inbox(url, clock=lambda: time.time() + 100)
+    for inbox in (right, fast):
+        inbox.open()
+        inbox.accept([event("first", received_at=time.time() - 9)]).result()  # the clocks are compared now
+    assert "100.0 s ahead of the database's" in caplog.text
+    now = time.time() + 100
+    (held,) = fast.lease(token="w", limit=1, now=now, until=now + 60).result()
+    assert held.until == pytest.approx(now + 60, abs=1)
+    assert right.lease(token="v", limit=1, now=time.time(), until=time.time() + 60).result() == ()
+    assert right.next_due() == pytest.approx(time.time() + 60, abs=5)
+    right.close()
+    fast.close()
