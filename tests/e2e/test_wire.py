@@ -10,14 +10,14 @@ import pytest
 from support.servers import Served, serve
 from support.wire import Wire, body, head, whole
 
-ASGI = ("uvicorn-h11", "uvicorn-httptools")
-WSGI = ("gunicorn-sync", "gunicorn-gthread")
+ASGI = ("uvicorn-h11", "uvicorn-httptools", "hypercorn", "granian")
+WSGI = ("gunicorn-sync", "gunicorn-gthread", "granian-wsgi", "waitress", "flask")
 COUNT = itertools.count()
 
 
 @pytest.fixture(scope="module", params=[*ASGI, *WSGI])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    app = "app:hooks" if request.param in ASGI else "app:wsgi"
+    app = "app:hooks" if request.param in ASGI else "" if request.param == "flask" else "app:wsgi"
     served = serve(request.param, app, tmp_path_factory.mktemp(request.param))
     yield served
     served.process.kill()
@@ -63,10 +63,11 @@ def test_a_chunked_body_is_read_to_its_end(server, id_):
     assert server.stored(id_) == 1
 
 
-def test_a_body_that_ends_early_is_not_taken_for_a_whole_one(server, id_):
+def test_a_body_that_ends_early_is_not_taken_for_a_whole_one(server, id_, name):
     with Wire(server.port) as wire:
         answer = wire.send(head(id_, length=len(body(id_)) + 10), body(id_)).end().answer()
-    assert answer is None or answer.status == 400
+    # granian says 500 by itself, and the app is not asked
+    assert answer is None or answer.status == (500 if name == "granian" else 400)
     assert server.stored(id_) == 0
     assert status(server, whole(id_)) == 200
 
@@ -90,14 +91,18 @@ def test_after_a_refusal_the_next_request_on_the_connection_is_answered(server, 
     with Wire(server.port) as wire:
         wire.send(whole(id_, forged=True), whole(id_))
         assert wire.answer().status == 401
-        if name == "gunicorn-sync":  # one request a connection
+        if name in ("gunicorn-sync", "flask"):  # one request a connection
             assert wire.answer() is None
         else:
             assert wire.answer().status == 200
             assert server.stored(id_) == 1
 
 
-def test_a_promise_of_too_much_is_refused_unread(server, id_):
+def test_a_promise_of_too_much_is_refused_unread(server, id_, name):
+    if name == "waitress":
+        pytest.skip(
+            "it reads the whole body before it calls the app; its own max_request_body_size bounds it"
+        )
     with Wire(server.port) as wire:
         answer = wire.send(head(id_, length=2 << 20), b"x" * 1000).answer()
         assert answer.status == 413
@@ -137,7 +142,11 @@ def test_a_sender_that_leaves_in_mid_body_hurts_nobody(server, id_):
     assert server.stored(id_) == 1
 
 
-def test_an_event_is_kept_though_its_sender_left_before_the_answer(server, id_):
+def test_an_event_is_kept_though_its_sender_left_before_the_answer(server, id_, name):
+    if name == "granian":
+        pytest.skip(
+            "it may tell of the hang-up before the body: not kept, not acknowledged, and so sent again"
+        )
     with Wire(server.port) as wire:
         wire.send(whole(id_))
     server.wait_for(lambda: server.stored(id_) == 1, "the event")

@@ -18,7 +18,26 @@ import psycopg
 import pymysql
 import pytest
 
+<<<<<<< a58e881451853ba559a7550991582f7ac9f5f6e6
 TABLES = ("hookcatch_events", "hookcatch_runs", "hookcatch_secrets")
+=======
+APPS = Path(__file__).parent.parent / "e2e"
+UVICORN = ["-m", "uvicorn", "--log-level", "warning", "--app-dir", str(APPS)]
+GUNICORN = ["-m", "gunicorn", "--log-level", "warning", "--chdir", str(APPS)]
+COMMANDS = {
+    "uvicorn-h11": [*UVICORN, "--http", "h11", "--loop", "asyncio"],
+    "uvicorn-httptools": [*UVICORN, "--http", "httptools", "--loop", "uvloop"],
+    "uvicorn-without-lifespan": [*UVICORN, "--lifespan", "off"],
+    "gunicorn-sync": [*GUNICORN, "-k", "sync"],
+    "gunicorn-gthread": [*GUNICORN, "-k", "gthread", "--threads", "8", "--keep-alive", "5"],
+    "hypercorn": ["-m", "hypercorn"],
+    "granian": ["-m", "granian", "--interface", "asgi", "--log-level", "warning"],
+    "granian-wsgi": ["-m", "granian", "--interface", "wsgi", "--log-level", "warning"],
+    "waitress": ["-m", "waitress"],
+    "flask": ["-m", "flask", "--app", "flask_app", "run"],
+    "gunicorn-prefork": [*GUNICORN, "-k", "gthread", "--threads", "4", "-w", "4"],
+}
+>>>>>>> e64bf51
 
 
 @dataclass
@@ -106,6 +125,7 @@ class Server:
             self.say(self.home, f"DROP DATABASE IF EXISTS {self._database}{force}")
 
 
+<<<<<<< a58e881451853ba559a7550991582f7ac9f5f6e6
 def _postgres(database: str) -> Any:
     return psycopg.connect(host="127.0.0.1", user="postgres", dbname=database, autocommit=True)
 
@@ -153,3 +173,24 @@ MARIADB = Server(
     _empty_mariadb,
 )
 SERVERS = {"postgres": POSTGRES, "mariadb": MARIADB}
+=======
+def serve(server: str, app: str, place: Path) -> Served:
+    """Start it, and wait until it listens."""
+    port = free_port()
+    by_port = server.startswith(("uvicorn", "granian", "flask"))
+    bind = ["--port", str(port)] if by_port else [f"--listen=127.0.0.1:{port}"]
+    if server.startswith(("gunicorn", "hypercorn")):
+        bind = ["-b", f"127.0.0.1:{port}"]
+    (place / "effects").touch()
+    path = os.pathsep.join(filter(None, [str(APPS), os.environ.get("PYTHONPATH")]))
+    environ = {**os.environ, "E2E_PLACE": str(place), "PYTHONPATH": path}
+    argv = [sys.executable, *COMMANDS[server], *bind, *([app] if app else [])]
+    process = Process(argv, environ, place / "log", port)
+    process.start()
+    try:
+        asyncio.run(process.ready())
+    except BaseException:
+        process.kill()
+        raise
+    return Served(process, place)
+>>>>>>> e64bf51
