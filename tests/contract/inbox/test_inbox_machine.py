@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from hookcatch.core.errors import LeaseLost
 from hookcatch.core.model import Accepted, Claim, Close, Duplicates, Lease, NewEvent, Run
 from hookcatch.core.ports import Query, Retention
-from support.servers import SERVERS
+from support.databases import SERVERS
 
 from .conftest import STORES, FakeClock, make
 
@@ -333,12 +333,12 @@ class InboxMachine(RuleBasedStateMachine):
         assert sum(self.inbox.counts().values()) == len(self.model)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("store", STORES)
 def test_an_inbox_behaves_like_its_model(store: str) -> None:
     machine = type(f"{store}Machine", (InboxMachine,), {"store": store})
     chosen = settings(
-        max_examples=15 if store in SERVERS else 60,
+        max_examples=15 if store in SERVERS or store.startswith("django-") else 60,
         stateful_step_count=50,
         deadline=None,
         suppress_health_check=list(HealthCheck),

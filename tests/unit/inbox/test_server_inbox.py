@@ -9,7 +9,7 @@ import pytest
 
 from hookcatch.core.errors import ConfigurationError, InboxUnavailable
 from hookcatch.inbox import open_inbox
-from support.servers import SERVERS, Server
+from support.databases import SERVERS, Server
 
 from .conftest import event
 

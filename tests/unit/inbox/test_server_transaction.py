@@ -12,7 +12,7 @@ from hookcatch.core.errors import ConfigurationError, HookcatchError, InboxUnava
 from hookcatch.core.model import Lease, Run
 from hookcatch.core.ports import Inbox
 from hookcatch.inbox import open_inbox
-from support.servers import SERVERS, Server
+from support.databases import SERVERS, Server
 
 from .conftest import event
 
