@@ -18,7 +18,7 @@ import psycopg
 import pymysql
 import pytest
 
-TABLES = ("hookcatch_events", "hookcatch_runs", "hookcatch_secrets")
+TABLES = ("hookcatch_event", "hookcatch_run", "hookcatch_secret")
 
 
 @dataclass
@@ -125,8 +125,8 @@ def _empty_mariadb(connection: Any) -> None:
         for (table,) in cursor.fetchall():
             if table in TABLES:
                 cursor.execute(f"DELETE FROM {table}")  # ten times faster than TRUNCATE for a few rows
-            if table == "hookcatch_events":
-                cursor.execute("ALTER TABLE hookcatch_events AUTO_INCREMENT = 1")
+            if table == "hookcatch_event":
+                cursor.execute("ALTER TABLE hookcatch_event AUTO_INCREMENT = 1")
 
 
 def _cluster() -> str:

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from hookcatch.core.errors import ConfigurationError
 from hookcatch.inbox import disk
 
-EVENTS = "hookcatch_events"
-RUNS = "hookcatch_runs"
-SECRETS = "hookcatch_secrets"
+EVENTS = "hookcatch_event"
+RUNS = "hookcatch_run"
+SECRETS = "hookcatch_secret"
 COLUMNS = (
     "event_key, source, tenant, event_id, type, received_at, occurred_at, body_hash, content_key, format, headers, "
     "body, replayed_content, state, at, lease_token, leased_at, attempt, has_body, lost, replays, duplicates, "
@@ -23,20 +23,22 @@ KNOWN = "seq, duplicates, state, at, leased_at, has_body, body_hash, replayed_co
 """What is asked of the row that an insert made or met: it met one if there are duplicates."""
 
 _VALUES = f"({', '.join(['%s'] * (COLUMNS.count(',') - 5))}, 1, 0, 0, 0, 0, '')"
-_INSERT = f"INSERT INTO {EVENTS} ({COLUMNS}) VALUES {_VALUES}"
+_INSERT = f"INSERT INTO {EVENTS} ({COLUMNS}) VALUES "
 _RUN = f"""INSERT INTO {RUNS}
 (event_id, run_key, handler, state, attempts, run_at, error, started_at, finished_at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 # MySQL sets from left to right, and sees what it has set: `state` changes last
 _RUN_FACTS = ("attempts", "run_at", "error", "started_at", "finished_at", "state")
 
-_ACCEPT = f"""{_INSERT} ON CONFLICT (event_key) DO UPDATE SET duplicates = {EVENTS}.duplicates + 1,
+_COUNT = f"""
+ON CONFLICT (event_key) DO UPDATE SET duplicates = {EVENTS}.duplicates + 1,
 conflicts = {EVENTS}.conflicts + CASE WHEN {EVENTS}.body_hash <> excluded.body_hash THEN 1 ELSE 0 END
-RETURNING {KNOWN}"""
+RETURNING {KNOWN}, event_key"""
 _RECORD = f"""{_RUN} ON CONFLICT (event_id, run_key) DO UPDATE SET
 {", ".join(f"{name} = excluded.{name}" for name in _RUN_FACTS)} WHERE {RUNS}.state <> 'succeeded'"""
 
-_ACCEPT_MYSQL = f"""{_INSERT} ON DUPLICATE KEY UPDATE duplicates = duplicates + 1,
+_COUNT_MYSQL = """
+ON DUPLICATE KEY UPDATE duplicates = duplicates + 1,
 conflicts = conflicts + CASE WHEN body_hash <> VALUES(body_hash) THEN 1 ELSE 0 END, seq = LAST_INSERT_ID(seq)"""
 _RECORD_MYSQL = f"""{_RUN} ON DUPLICATE KEY UPDATE
 {", ".join(f"{name} = CASE state WHEN 'succeeded' THEN {name} ELSE VALUES({name}) END" for name in _RUN_FACTS)}"""
@@ -59,7 +61,7 @@ class Dialect:
     """A database's ways.
 
     Attributes:
-        accept: inserts an event or counts its copy, in one statement. `returns` says that it answers KNOWN.
+        count: the end of an insert, which makes a copy count. `returns` says that it answers KNOWN and the key.
         record: inserts a run or brings it up to date, unless it has succeeded.
         learn: inserts a secret, unless there is one.
         skip_locked: the end of a SELECT of rows to work on, so that workers do not wait for each other.
@@ -72,7 +74,7 @@ class Dialect:
         check: why a commit would not survive, or `""`; raises ConfigurationError for what nobody can want.
     """
 
-    accept: str
+    count: str
     record: str
     learn: str
     returns: bool
@@ -84,6 +86,10 @@ class Dialect:
     now: str
     early_mark: bool
     check: Callable[[Any], str]
+
+    def accept(self, number: int = 1) -> str:
+        """Inserts events or counts their copies, in one statement."""
+        return _INSERT + ", ".join([_VALUES] * number) + self.count
 
 
 def _one(connection: Any, sql: str) -> Any:
@@ -144,7 +150,7 @@ def _check_sqlite(connection: Any) -> str:
 
 
 POSTGRES = Dialect(
-    accept=_ACCEPT,
+    count=_COUNT,
     record=_RECORD,
     learn=f"INSERT {_LEARN} ON CONFLICT DO NOTHING",
     returns=True,
@@ -162,7 +168,7 @@ POSTGRES = Dialect(
     check=_check_postgres,
 )
 MYSQL = Dialect(
-    accept=_ACCEPT_MYSQL,
+    count=_COUNT_MYSQL,
     record=_RECORD_MYSQL,
     learn=f"INSERT IGNORE {_LEARN}",
     returns=False,
@@ -180,7 +186,7 @@ MYSQL = Dialect(
     check=_check_mysql,
 )
 SQLITE = Dialect(
-    accept=_ACCEPT,
+    count=_COUNT,
     record=_RECORD,
     learn=f"INSERT {_LEARN} ON CONFLICT DO NOTHING",
     returns=True,

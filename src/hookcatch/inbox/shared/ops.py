@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -39,17 +40,44 @@ DUE = f"""SELECT {rows.EVENT}, body FROM {EVENTS} WHERE state = 'pending' AND ha
 ORDER BY at, seq LIMIT %s """
 LOST = f"""SELECT {rows.EVENT}, body FROM {EVENTS} WHERE state = 'running' AND has_body = 1
 AND (at <= %s OR at - %s > 2 * (at - leased_at)) ORDER BY at, seq LIMIT %s """
-HOLD = f"""UPDATE {EVENTS} SET lease_token = %s, at = %s, leased_at = %s, attempt = %s, lost = %s, state = 'running'
-WHERE seq = %s"""
+HOLD = f"""UPDATE {EVENTS} SET lease_token = %s, at = %s, leased_at = %s, attempt = attempt + 1,
+lost = lost + CASE WHEN state = 'running' THEN 1 ELSE 0 END, state = 'running' WHERE seq IN """
 PARK = f"""UPDATE {EVENTS} SET lost = %s, at = %s, error = '{rules.WORKER_LOST}', lease_token = NULL,
 leased_at = NULL, state = 'dead' WHERE seq = %s"""
+
+AT_ONCE = 500
+"""Events a statement; SQLite takes 32,766 values."""
 
 
 def accept(
     db: Db, events: Sequence[tuple[NewEvent, tuple[Any, ...]]], claim: Claim | None, duplicates: Duplicates
 ) -> tuple[Accepted | Duplicate, ...]:
     """Keep events; each comes with its columns, made ready outside the transaction."""
+    if db.dialect.returns and len(events) > 1 and _are_unlike(events):
+        return tuple(
+            [
+                answer
+                for start in range(0, len(events), AT_ONCE)
+                for answer in _accept_at_once(db, events[start : start + AT_ONCE], claim, duplicates)
+            ]
+        )
     return tuple([_accept(db, event, row, claim, duplicates) for event, row in events])
+
+
+def _are_unlike(events: Sequence[tuple[NewEvent, tuple[Any, ...]]]) -> bool:
+    """Whether one statement can take them: no copies among them, and no content to compare."""
+    keys = {row[0] for _, row in events}
+    return len(keys) == len(events) and all(event.content_key is None for event, _ in events)
+
+
+def _accept_at_once(
+    db: Db, events: Sequence[tuple[NewEvent, tuple[Any, ...]]], claim: Claim | None, duplicates: Duplicates
+) -> list[Accepted | Duplicate]:
+    """A whole batch in one statement: it costs one way to the server and back."""
+    values = [value for event, row in events for value in (*row, False, *_start(event, claim))]
+    found = db.execute(db.dialect.accept(len(events)), values).fetchall()
+    known = {row[-1]: row[:-1] for row in found}
+    return [_answer(db, known[row[0]], event, claim, duplicates, replayed=False) for event, row in events]
 
 
 def _accept(
@@ -59,18 +87,31 @@ def _accept(
     if twin is not None and duplicates.refuse_replayed_content and not _is_known(db, row[0]):
         return _refused(db, twin)
     known = _insert(db, (*row, twin is not None, *_start(event, claim)))
+    return _answer(db, known, event, claim, duplicates, replayed=twin is not None)
+
+
+def _answer(
+    db: Db,
+    known: tuple[Any, ...],
+    event: NewEvent,
+    claim: Claim | None,
+    duplicates: Duplicates,
+    *,
+    replayed: bool,
+) -> Accepted | Duplicate:
+    """What an insert has come to, by the KNOWN columns of the row."""
     if known[1]:
         return _meet(db, known, event, claim, duplicates)
     seq = int(known[0])
-    lease = None if claim is None else _fresh_lease(seq, event, claim, replayed_content=twin is not None)
-    return Accepted(seq, lease, replayed_content=twin is not None)
+    lease = None if claim is None else _fresh_lease(seq, event, claim, replayed_content=replayed)
+    return Accepted(seq, lease, replayed_content=replayed)
 
 
 def _insert(db: Db, values: tuple[Any, ...]) -> tuple[Any, ...]:
     """The KNOWN columns of the row that it made or met."""
-    cursor = db.execute(db.dialect.accept, values)
+    cursor = db.execute(db.dialect.accept(), values)
     if db.dialect.returns:
-        return tuple(cursor.fetchone())
+        return tuple(cursor.fetchone())[:-1]
     if cursor.rowcount == 1:
         return (cursor.lastrowid, 0)
     return tuple(db.execute(f"SELECT {KNOWN} FROM {EVENTS} WHERE seq = %s", (cursor.lastrowid,)).fetchone())
@@ -169,23 +210,34 @@ def lease(db: Db, token: str, limit: int, now: float, until: float) -> tuple[Lea
     lost = list(db.execute(LOST + db.dialect.skip_locked, (now, now, limit)).fetchall())
     due = list(db.execute(DUE + db.dialect.skip_locked, (now, limit)).fetchall())
     ready = sorted(lost + due, key=lambda row: (row[rows.AT], row[0]))[:limit]
-    chosen = list(rules.one_last_chance(ready, lambda row: row[rows.LOST] + (row[rows.STATE] == "running")))
-    runs = runs_of(db, *[row[0] for row in chosen])
-    taken = [_take(db, row, runs[row[0]], Claim(token, until, rescue=True), now) for row in chosen]
-    return tuple([lease for lease in taken if lease is not None])
+    chosen = list(rules.one_last_chance(ready, _lost))
+    for row in filter(_is_spent, chosen):
+        db.execute(PARK, (_lost(row), now, row[0]))
+    taken = [row for row in chosen if not _is_spent(row)]
+    if not taken:
+        return ()
+    seqs = [row[0] for row in taken]
+    # a worker that leases twice under one token is to be fenced from its own past
+    own = f"{token}.{secrets.token_hex(4)}"
+    db.execute(f"{HOLD} ({', '.join(map(str, seqs))})", (own, until, now))
+    runs = runs_of(db, *seqs)
+    return tuple([Lease(own, until, _held(row, until), runs[row[0]]) for row in taken])
 
 
-def _take(db: Db, row: tuple[Any, ...], runs: Mapping[str, Run], claim: Claim, now: float) -> Lease | None:
-    event = rows.stored_event(row)
-    lost = event.lost + (event.state == "running")
-    if lost >= rules.MAX_LOST and lost > event.lost:
-        db.execute(PARK, (lost, now, event.seq))
-        return None
-    attempt = event.attempt + 1
-    own = f"{claim.token}.{attempt}"
-    db.execute(HOLD, (own, claim.until, now, attempt, lost, event.seq))
-    held = (*row[:5], "running", *row[6:10], claim.until, attempt, lost, *row[13:18])
-    return Lease(own, claim.until, rows.stored_event(held, row[-1]), runs)
+def _lost(row: tuple[Any, ...]) -> int:
+    """How many workers were lost on it, with the one that held it until now."""
+    return int(row[rows.LOST] + (row[rows.STATE] == "running"))
+
+
+def _is_spent(row: tuple[Any, ...]) -> bool:
+    """Whether it was lost with its last chance."""
+    return row[rows.STATE] == "running" and _lost(row) >= rules.MAX_LOST
+
+
+def _held(row: tuple[Any, ...], until: float) -> StoredEvent:
+    """The event as HOLD leaves it."""
+    held = (*row[:5], "running", *row[6:10], until, row[11] + 1, _lost(row), *row[13:18])
+    return rows.stored_event(held, row[-1])
 
 
 def heartbeat(db: Db, leases: Sequence[Lease], until: float, now: float) -> tuple[bool, ...]:
