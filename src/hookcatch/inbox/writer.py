@@ -56,7 +56,7 @@ Op = Callable[[C], T | HookcatchError]
 one it raises takes the batch back, and every op is then tried by itself."""
 
 MAX_BATCH = 512
-TRIES = 5
+TRIES = 8
 _FORK_PATIENCE = 5.0
 _BROKEN = frozenset(
     {
@@ -226,14 +226,15 @@ class Writer(Generic[C]):
             return self._explain(error)
 
     def _patiently(self, job: _Job) -> Any:
-        for _ in range(TRIES - 1):
+        for patience in range(TRIES - 1):
             try:
                 return self._transact((job,))[0]
             except Exception as error:
                 if not self._passes(error):
                     raise
                 log.debug("an op is tried again: %r", error)
-                time.sleep(random.uniform(0.0, 0.05))  # noqa: S311 - those who met in a deadlock must not meet again
+                # those who met in a deadlock must not meet again
+                time.sleep(random.uniform(0.0, 0.02 * 2**patience))  # noqa: S311
         return self._transact((job,))[0]
 
     def _transact(self, batch: Sequence[_Job]) -> list[Any]:

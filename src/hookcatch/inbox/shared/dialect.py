@@ -24,6 +24,7 @@ KNOWN = "seq, duplicates, state, at, leased_at, has_body, body_hash, replayed_co
 
 _VALUES = f"({', '.join(['%s'] * (COLUMNS.count(',') - 5))}, 1, 0, 0, 0, 0, '')"
 _INSERT = f"INSERT INTO {EVENTS} ({COLUMNS}) VALUES "
+_NUMBERED = f"INSERT INTO {EVENTS} (seq, {COLUMNS}) VALUES "
 _RUN = f"""INSERT INTO {RUNS}
 (event_id, run_key, handler, state, attempts, run_at, error, started_at, finished_at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"""
@@ -64,6 +65,8 @@ class Dialect:
         count: the end of an insert, which makes a copy count. `returns` says that it answers KNOWN and the key.
         record: inserts a run or brings it up to date, unless it has succeeded.
         learn: inserts a secret, unless there is one.
+        reserve: answers as many new values of `seq` as it is told; empty where that cannot be asked, or where nobody
+            needs it because one writer locks the whole database.
         skip_locked: the end of a SELECT of rows to work on, so that workers do not wait for each other.
         connected: what is said to a new connection of the inbox.
         begin: how a transaction of the inbox begins; it is also how a connection that is gone is noticed.
@@ -78,6 +81,7 @@ class Dialect:
     record: str
     learn: str
     returns: bool
+    reserve: str
     skip_locked: str
     connected: tuple[str, ...]
     begin: str
@@ -87,9 +91,10 @@ class Dialect:
     early_mark: bool
     check: Callable[[Any], str]
 
-    def accept(self, number: int = 1) -> str:
-        """Inserts events or counts their copies, in one statement."""
-        return _INSERT + ", ".join([_VALUES] * number) + self.count
+    def accept(self, number: int = 1, *, numbered: bool = False) -> str:
+        """Inserts events or counts their copies, in one statement; `numbered` ones bring their `seq`."""
+        insert, values = (_NUMBERED, f"(%s, {_VALUES[1:]}") if numbered else (_INSERT, _VALUES)
+        return insert + ", ".join([values] * number) + self.count
 
 
 def _one(connection: Any, sql: str) -> Any:
@@ -154,6 +159,7 @@ POSTGRES = Dialect(
     record=_RECORD,
     learn=f"INSERT {_LEARN} ON CONFLICT DO NOTHING",
     returns=True,
+    reserve=f"SELECT nextval(pg_get_serial_sequence('{EVENTS}', 'seq')) FROM generate_series(1, %s)",
     skip_locked="FOR UPDATE SKIP LOCKED",
     connected=(),
     # lock_timeout: whoever keeps a row of ours locked must not stop all others from being acknowledged
@@ -172,6 +178,7 @@ MYSQL = Dialect(
     record=_RECORD_MYSQL,
     learn=f"INSERT IGNORE {_LEARN}",
     returns=False,
+    reserve="",
     skip_locked="FOR UPDATE SKIP LOCKED",
     # READ COMMITTED: what is read after a row was locked must not be older than the lock
     connected=(
@@ -190,6 +197,7 @@ SQLITE = Dialect(
     record=_RECORD,
     learn=f"INSERT {_LEARN} ON CONFLICT DO NOTHING",
     returns=True,
+    reserve="",
     skip_locked="",
     connected=("PRAGMA synchronous=FULL",),
     begin="BEGIN IMMEDIATE",

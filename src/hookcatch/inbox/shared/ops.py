@@ -53,15 +53,29 @@ def accept(
     db: Db, events: Sequence[tuple[NewEvent, tuple[Any, ...]]], claim: Claim | None, duplicates: Duplicates
 ) -> tuple[Accepted | Duplicate, ...]:
     """Keep events; each comes with its columns, made ready outside the transaction."""
+    if db.dialect.reserve and len(events) > 1:
+        return _accept_in_order(db, events, claim, duplicates)
     if db.dialect.returns and len(events) > 1 and _are_unlike(events):
-        return tuple(
-            [
-                answer
-                for start in range(0, len(events), AT_ONCE)
-                for answer in _accept_at_once(db, events[start : start + AT_ONCE], claim, duplicates)
-            ]
-        )
+        return tuple(_accept_at_once(db, events, [()] * len(events), claim, duplicates))
     return tuple([_accept(db, event, row, claim, duplicates) for event, row in events])
+
+
+def _accept_in_order(
+    db: Db, events: Sequence[tuple[NewEvent, tuple[Any, ...]]], claim: Claim | None, duplicates: Duplicates
+) -> tuple[Accepted | Duplicate, ...]:
+    """Written in the order of their keys, so that two who write the same events wait for each other and never meet in
+    a deadlock. Their numbers are taken before, and follow the delivery."""
+    numbers = sorted(int(seq) for (seq,) in db.execute(db.dialect.reserve, (len(events),)).fetchall())
+    order = sorted(range(len(events)), key=lambda place: events[place][1][0])
+    ordered = [events[place] for place in order]
+    if _are_unlike(events):
+        answers = _accept_at_once(db, ordered, [(numbers[place],) for place in order], claim, duplicates)
+    else:
+        answers = [
+            _accept(db, *events[place], claim, duplicates, number=(numbers[place],)) for place in order
+        ]
+    found = dict(zip(order, answers, strict=True))
+    return tuple([found[place] for place in range(len(events))])
 
 
 def _are_unlike(events: Sequence[tuple[NewEvent, tuple[Any, ...]]]) -> bool:
@@ -71,22 +85,39 @@ def _are_unlike(events: Sequence[tuple[NewEvent, tuple[Any, ...]]]) -> bool:
 
 
 def _accept_at_once(
-    db: Db, events: Sequence[tuple[NewEvent, tuple[Any, ...]]], claim: Claim | None, duplicates: Duplicates
+    db: Db,
+    events: Sequence[tuple[NewEvent, tuple[Any, ...]]],
+    numbers: Sequence[tuple[int, ...]],
+    claim: Claim | None,
+    duplicates: Duplicates,
 ) -> list[Accepted | Duplicate]:
     """A whole batch in one statement: it costs one way to the server and back."""
-    values = [value for event, row in events for value in (*row, False, *_start(event, claim))]
-    found = db.execute(db.dialect.accept(len(events)), values).fetchall()
-    known = {row[-1]: row[:-1] for row in found}
+    known = {}
+    for start in range(0, len(events), AT_ONCE):
+        some = range(start, min(start + AT_ONCE, len(events)))
+        values = [
+            value
+            for place in some
+            for value in (*numbers[place], *events[place][1], False, *_start(events[place][0], claim))
+        ]
+        sql = db.dialect.accept(len(some), numbered=bool(numbers[0]))
+        known.update({row[-1]: row[:-1] for row in db.execute(sql, values).fetchall()})
     return [_answer(db, known[row[0]], event, claim, duplicates, replayed=False) for event, row in events]
 
 
 def _accept(
-    db: Db, event: NewEvent, row: tuple[Any, ...], claim: Claim | None, duplicates: Duplicates
+    db: Db,
+    event: NewEvent,
+    row: tuple[Any, ...],
+    claim: Claim | None,
+    duplicates: Duplicates,
+    *,
+    number: tuple[int, ...] = (),
 ) -> Accepted | Duplicate:
     twin = None if event.content_key is None else _twin(db, row)
     if twin is not None and duplicates.refuse_replayed_content and not _is_known(db, row[0]):
         return _refused(db, twin)
-    known = _insert(db, (*row, twin is not None, *_start(event, claim)))
+    known = _insert(db, (*number, *row, twin is not None, *_start(event, claim)), numbered=bool(number))
     return _answer(db, known, event, claim, duplicates, replayed=twin is not None)
 
 
@@ -107,9 +138,9 @@ def _answer(
     return Accepted(seq, lease, replayed_content=replayed)
 
 
-def _insert(db: Db, values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _insert(db: Db, values: tuple[Any, ...], *, numbered: bool) -> tuple[Any, ...]:
     """The KNOWN columns of the row that it made or met."""
-    cursor = db.execute(db.dialect.accept(), values)
+    cursor = db.execute(db.dialect.accept(numbered=numbered), values)
     if db.dialect.returns:
         return tuple(cursor.fetchone())[:-1]
     if cursor.rowcount == 1:
@@ -243,7 +274,11 @@ def _held(row: tuple[Any, ...], until: float) -> StoredEvent:
 def heartbeat(db: Db, leases: Sequence[Lease], until: float, now: float) -> tuple[bool, ...]:
     """Prolong leases."""
     sql = f"UPDATE {EVENTS} SET at = %s, leased_at = %s WHERE {FENCE}"
-    return tuple([db.execute(sql, (until, now, *_fence(lease))).rowcount == 1 for lease in leases])
+    held = {
+        _fence(lease): db.execute(sql, (until, now, *_fence(lease))).rowcount == 1
+        for lease in _in_order(leases)
+    }
+    return tuple([held[_fence(lease)] for lease in leases])
 
 
 def _fence(lease: Lease) -> tuple[int, str]:
@@ -291,5 +326,10 @@ def _leave(db: Db, lease: Lease, close: Close, now: float) -> bool:
 
 def release(db: Db, leases: Sequence[Lease], now: float) -> None:
     """Give leases back unused; what is `handling` was never acked and stays the sender's."""
-    for lease in leases:
+    for lease in _in_order(leases):
         db.execute(RELEASE, (now, *_fence(lease)))
+
+
+def _in_order(leases: Sequence[Lease]) -> list[Lease]:
+    """As `accept` writes, so that nobody who has one of them waits for another in a circle."""
+    return sorted(leases, key=lambda lease: rows.key_of(lease.event))

@@ -88,7 +88,7 @@ def replay(db: Db, seqs: Sequence[int], now: float) -> int:
         f"UPDATE {EVENTS} SET at = %s, replays = replays + 1, error = '', state = 'pending' "
         f"WHERE seq = %s AND has_body = 1 AND state IN ({_quoted(rules.REPLAYABLE)})"
     )
-    replayed = [seq for seq in dict.fromkeys(seqs) if db.execute(sql, (now, seq)).rowcount]
+    replayed = [seq for seq in _in_order(db, seqs) if db.execute(sql, (now, seq)).rowcount]
     begin_anew(db, replayed)
     return len(replayed)
 
@@ -99,7 +99,16 @@ def discard(db: Db, seqs: Sequence[int], now: float, why: str) -> int:
         f"UPDATE {EVENTS} SET at = %s, error = %s, state = 'discarded' "
         f"WHERE seq = %s AND state IN ({_quoted(rules.DISCARDABLE)})"
     )
-    return sum(db.execute(sql, (now, text(why), seq)).rowcount for seq in dict.fromkeys(seqs))
+    return sum(db.execute(sql, (now, text(why), seq)).rowcount for seq in _in_order(db, seqs))
+
+
+def _in_order(db: Db, seqs: Sequence[int]) -> list[int]:
+    """Those that are there, in the order of their keys: see `accept`."""
+    if not seqs:
+        return []
+    among = ", ".join(str(int(seq)) for seq in set(seqs))
+    found = db.execute(f"SELECT seq FROM {EVENTS} WHERE seq IN ({among}) ORDER BY event_key").fetchall()
+    return [int(seq) for (seq,) in found]
 
 
 def prune(db: Db, now: float, retention: Retention) -> int:

@@ -25,7 +25,7 @@ LOST, STATE, AT = 12, 5, 10
 """Where these stand in EVENT."""
 
 
-def event_key(event: NewEvent) -> str:
+def key_of(event: NewEvent | StoredEvent) -> str:
     """What dedupe compares: of one length for ids of any, so that an index takes it."""
     return digest(event.source, event.tenant, event.id)
 
@@ -33,7 +33,7 @@ def event_key(event: NewEvent) -> str:
 def new_event(event: NewEvent) -> tuple[Any, ...]:
     """The columns of an event that is accepted, but for those that say how it starts."""
     return (
-        event_key(event),
+        key_of(event),
         text(event.source),
         text(event.tenant),
         text(event.id),
