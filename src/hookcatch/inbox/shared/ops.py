@@ -225,14 +225,12 @@ def _lease(db: Db, seq: int, token: str, until: float) -> Lease:
 
 
 def runs_of(db: Db, *seqs: int) -> dict[int, Mapping[str, Run]]:
-    """What handlers have done about events."""
+    """What handlers have done about events, of which there is one at least."""
     runs: dict[int, dict[str, Run]] = {seq: {} for seq in seqs}
-    if seqs:
-        among = ", ".join(map(str, seqs))
-        sql = f"SELECT event_id, {rows.RUN} FROM {RUNS} WHERE event_id IN ({among})"
-        for seq, *row in db.execute(sql).fetchall():
-            run = rows.run(tuple(row))
-            runs[seq][run.handler] = run
+    sql = f"SELECT event_id, {rows.RUN} FROM {RUNS} WHERE event_id IN ({', '.join(map(str, seqs))})"
+    for seq, *row in db.execute(sql).fetchall():
+        run = rows.run(tuple(row))
+        runs[seq][run.handler] = run
     return {seq: MappingProxyType(found) for seq, found in runs.items()}
 
 
