@@ -75,6 +75,7 @@ CREATE TABLE hookcatch_secret (
 """
 
 MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)
+_VERSIONS = "CREATE TABLE IF NOT EXISTS hookcatch_schema (version INTEGER NOT NULL)"
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] | None = None) -> None:
@@ -83,7 +84,7 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str] | None = N
     Raises ConfigurationError when they are newer than this code.
     """
     migrations = MIGRATIONS if migrations is None else migrations
-    connection.execute("CREATE TABLE IF NOT EXISTS hookcatch_schema (version INTEGER NOT NULL)")
+    connection.execute(_VERSIONS)
     (version,) = connection.execute("SELECT coalesce(max(version), 0) FROM hookcatch_schema").fetchone()
     if version > len(migrations):
         raise ConfigurationError(
@@ -94,6 +95,16 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str] | None = N
         for statement in statements(script):
             connection.execute(statement)
         connection.execute("INSERT INTO hookcatch_schema (version) VALUES (?)", (number,))
+
+
+def script(since: int = 0) -> str:
+    """The same as SQL, to be read: all steps after version `since`."""
+    steps = [
+        f"{step.strip()}\nINSERT INTO hookcatch_schema (version) VALUES ({number});\n"
+        for number, step in enumerate(MIGRATIONS, 1)
+        if number > since
+    ]
+    return "\n".join([f"{_VERSIONS};\n", *steps])
 
 
 def statements(script: str) -> list[str]:

@@ -110,6 +110,18 @@ class ServerInbox:
                 self._with_connection(self._prepare)
                 self._opened = True
 
+    def version(self) -> tuple[int, int]:
+        """Of the tables that are there (0 for none), and of those that this code works with. Raises
+        ConfigurationError for a server that cannot be asked, or tables that are newer."""
+        schema = self.driver.schema
+        return self._with_connection(
+            lambda connection: migrations.version(connection, schema)
+        ), schema.version
+
+    def script(self, since: int = 0) -> str:
+        """The SQL that makes the tables, from a version on."""
+        return migrations.script(self.driver.schema, since)
+
     def _with_connection(self, what: Callable[[Any], T]) -> T:
         """Raises ConfigurationError for whatever the server does not like."""
         connection = None

@@ -203,6 +203,14 @@ def migrate(connection: Any, schema: Schema) -> int:
     return found
 
 
+def script(schema: Schema, since: int = 0) -> str:
+    """The same as SQL, for who changes tables by other means: all steps after version `since`."""
+    steps = [
+        f"{step.strip()}\n{_seen(number)};\n" for number, step in enumerate(schema.steps, 1) if number > since
+    ]
+    return "\n".join([f"{_VERSIONS};\n", *steps])
+
+
 def _one(cursor: Any, sql: str) -> Any:
     cursor.execute(sql)
     return cursor.fetchone()[0]
