@@ -24,7 +24,7 @@ HEAD = """\
 
 A name behind an `a`: the library is not the sender's, but that of a receiver who has read the same documentation.
 A `?` behind a name: no first-hand source says how it signs; try it before you rely on it. A `?` behind a figure: no
-first-hand source says so. An empty cell: nothing was found, and of a sender that says `not read` nobody has looked.
+first-hand source says so. An empty cell: nothing is known, and of a sender that says `not read` nobody has looked.
 
 ## How they sign
 
