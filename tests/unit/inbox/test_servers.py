@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import sqlite3
 import sys
@@ -273,6 +274,20 @@ def test_the_childs_side_of_a_fork_starts_with_connections_of_its_own(server, tm
     inbox._after_fork_in_child()
     assert inbox.counts() == {("shop", "pending"): 1}
     assert len(inbox.accept([event("evt_2")]).result()) == 1
+    inbox.close()
+
+
+def test_parent_and_child_both_go_on_after_a_fork(server, tmp_path):
+    inbox = inbox_of(server.clean(tmp_path))
+    inbox.open()
+    inbox.accept([event("before")]).result()
+    child = os.fork()
+    if child == 0:  # pragma: no cover - coverage does not see the child
+        kept = inbox.accept([event("child")]).result(30)
+        os._exit(0 if len(kept) == 1 and inbox.counts() else 1)
+    inbox.accept([event("parent")]).result(30)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert inbox.counts() == {("shop", "pending"): 3}
     inbox.close()
 
 
