@@ -103,11 +103,8 @@ def _facts(row: Provider) -> Iterator[tuple[str, str]]:
     if facts.disables:
         yield "stops after", facts.disables + unsure("disables")
     yield from ((title, url) for title, url in (("docs", row.docs), ("facts from", facts.source)) if url)
-    if facts.source:
-        yield (
-            "checked",
-            facts.checked.isoformat() if facts.checked else "never: this is what is generally said",
-        )
+    if facts.checked:
+        yield "checked", facts.checked.isoformat()
 
 
 def _print(rows: list[Provider], as_json: bool) -> None:

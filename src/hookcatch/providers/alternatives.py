@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from urllib.parse import urlencode
 
 from hookcatch.core.errors import ConfigurationError, Rejected
@@ -231,10 +230,7 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         confirmed=False,
-        facts=Facts(
-            source="https://open.dingtalk.com/document/orgapp/receive-message",
-            checked=date(2026, 11, 24),
-        ),
+        facts=Facts(source="https://open.dingtalk.com/document/orgapp/receive-message"),
     ),
     Provider(
         name="hook0",
@@ -348,11 +344,7 @@ ROWS = (
         ),
         docs="https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview",
         confirmed=False,
-        facts=Facts(
-            retry_horizon=72 * 3600.0,
-            source="https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview",
-            unconfirmed=frozenset({"retry_horizon"}),
-        ),
+        facts=Facts(source="https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview"),
     ),
     Provider(
         name="websub",

@@ -55,12 +55,7 @@ ROWS = (
             id=Path("id"), type=Path("type"), data="data.object", occurred_at=Occurred("created_at")
         ),
         docs="https://docs.checkr.com/#section/Webhooks",
-        confirmed=False,
-        facts=Facts(
-            id_survives_retry=True,
-            source="https://docs.checkr.com/",
-            unconfirmed=frozenset({"id_survives_retry"}),
-        ),
+        facts=Facts(source="https://github.com/checkr/webhook-verification-examples"),
     ),
     Provider(
         name="clickup",
