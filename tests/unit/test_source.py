@@ -50,6 +50,7 @@ def test_a_wish_wins_over_a_fact_and_a_fact_over_a_default():
     [
         ("aws_eventbridge", 'Basic realm="webhooks", charset="UTF-8"'),
         ("alertmanager", 'Bearer realm="webhooks"'),
+        ("cloudevents", 'Bearer realm="webhooks"'),
         ("telegram", ""),
         ("github", ""),
     ],

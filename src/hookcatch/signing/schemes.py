@@ -17,7 +17,7 @@ from .freshness import Moment, Timestamp
 from .keys import KeyFormat, Utf8, check_strength
 from .mac import Algorithm, Matcher
 from .parts import BODY, Fills, Message, renderer
-from .places import BasicCredentials, Header, Place, Signatures, together
+from .places import Place, Signatures, challenge, together
 from .scheme import Bound, Match, Opened, Scheme
 from .scheme import Unsigned as Unsigned
 
@@ -79,14 +79,8 @@ class Token:
 
     @property
     def challenge(self) -> str:
-        """What a 401 asks for, as `WWW-Authenticate` (RFC 9110, 11.6.1): many clients, Amazon SNS among them, send
-        credentials only after they were asked. Empty for a token that no scheme of HTTP authentication knows."""
-        match self.place:
-            case BasicCredentials():
-                return 'Basic realm="webhooks", charset="UTF-8"'
-            case Header(name="authorization", prefix="Bearer "):
-                return 'Bearer realm="webhooks"'
-        return ""
+        """What a 401 asks for, in the words of `WWW-Authenticate`."""
+        return challenge(self.place)
 
     def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
         # Hashed, so that what is compared has one length whatever was sent.

@@ -170,6 +170,18 @@ def test_a_forged_signature_is_401(edge: Edge, hooks: Hookcatch):
     assert kept(hooks) == []
 
 
+def test_a_sender_without_its_http_credentials_is_asked_for_them(
+    make_edge: Callable[[Hookcatch], Edge], hooks: Hookcatch
+):
+    hooks.source("till", "basic_auth", "shop:correct-horse-battery-staple")
+    edge = make_edge(hooks)
+    bare = Request("POST", "", [], b"{}")
+    answer = post(edge, bare, f"{edge.prefix}/till")
+    refused(answer, 401, "Unauthorized")
+    assert answer.headers["www-authenticate"] == 'Basic realm="webhooks", charset="UTF-8"'
+    assert "www-authenticate" not in post(edge, bare).headers
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_another_method_than_post_is_405_and_says_what_is_allowed(edge: Edge, hooks: Hookcatch, method: str):
     answer = post(edge, letter(hooks), method=method)
