@@ -33,6 +33,7 @@ def setup(app: web.Application, hooks: Hookcatch, prefix: str = "/hooks") -> Non
             "method": request.method,
             "query_string": request.rel_url.raw_query_string.encode(),
             "headers": [(name.lower(), value) for name, value in request.raw_headers],
+            "client": request.transport and request.transport.get_extra_info("peername"),
         }
         answered = await asgi.answer(hooks, endpoint, scope, lambda: _chunk(request))
         return _response(answered or refuse(Rejected("truncated_body")))

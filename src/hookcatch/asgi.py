@@ -74,7 +74,7 @@ async def take(hooks: Hooks, endpoint: Endpoint, scope: Scope, receive_: Receive
 
 async def answer(hooks: Hooks, endpoint: Endpoint, scope: Scope, receive_: Receive) -> Response | None:
     """The response to one request to a webhook's path, for a server that sends it in its own way; None if the sender
-    is gone. Of the scope it reads the method, the query string and the headers."""
+    is gone. Of the scope it reads the method, the query string, the headers and the client."""
     runtime = hooks.runtime()
     ports = runtime.in_loop()
     request = head_of(scope, endpoint)

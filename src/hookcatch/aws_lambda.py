@@ -80,16 +80,17 @@ def lambda_handler(hooks: Hookcatch, prefix: str = "", *, eventbridge: str = "")
 def _take(hooks: Hookcatch, endpoint: Endpoint, event: Payload) -> Response:
     runtime = hooks.runtime()
     ports = runtime.blocking()
+    request = Request.from_wire(_method(event), endpoint.called(_query(event)), tuple(_headers(event)))
     if not runtime.enter():
         return come_back()
     try:
-        head = Request.from_wire(_method(event), endpoint.called(_query(event)), tuple(_headers(event)))
-        promised = admit(head, endpoint)
+        promised = admit(request, endpoint, _peer(event))
         body = _body(event, endpoint.policy.max_body)
+        request = request.with_body(body)
         check_length(promised, body)
-        return step(receive(head.with_body(body), endpoint, runtime.app, ports))
+        return step(receive(request, endpoint, runtime.app, ports))
     except Rejected as why:
-        return turn_away(why, endpoint, ports)
+        return turn_away(why, request, endpoint, ports)
     finally:
         runtime.leave()
 
@@ -107,6 +108,12 @@ def _from_bus(hooks: Hookcatch, endpoint: Endpoint, event: Payload) -> dict[str,
 def _method(event: Payload) -> str:
     v2 = event.get("requestContext", {}).get("http", {})
     return str(event.get("httpMethod") or v2.get("method", "")).upper()
+
+
+def _peer(event: Payload) -> str:
+    """Who called the gateway (v2, v1); a load balancer tells only in X-Forwarded-For."""
+    context = event.get("requestContext", {})
+    return str(context.get("http", {}).get("sourceIp") or context.get("identity", {}).get("sourceIp") or "")
 
 
 def _path(event: Payload) -> str:

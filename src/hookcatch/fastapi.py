@@ -212,8 +212,10 @@ async def _whole(request: Request, limit: int) -> bytes:
 
 
 def _refusal(why: Rejected, endpoint: Endpoint) -> HTTPException:
-    status = endpoint.policy.bad_signature if why.status == 401 else why.status
-    return HTTPException(status, phrase(status))
+    policy = endpoint.policy
+    status = policy.bad_signature if why.status == 401 else why.status
+    asked = {"www-authenticate": policy.challenge} if status == 401 and policy.challenge else None
+    return HTTPException(status, phrase(status), asked)
 
 
 def _document(handler: Handler) -> Callable[..., None]:

@@ -239,6 +239,7 @@ def _policy(known: Provider, options: SourceOptions) -> Policy:
         success=facts.success_status,
         success_body=facts.success_body.encode(),
         bad_signature=facts.bad_signature_status,
+        challenge=known.challenge,
         keep_headers=tuple(sorted(name for name in kept if not is_credential(name))),
     )
     wishes = {key: value for key, value in cast("dict[str, Any]", options).items() if key in _POLICY_KEYS}
@@ -246,4 +247,9 @@ def _policy(known: Provider, options: SourceOptions) -> Policy:
 
 
 _POLICY_TYPES = get_type_hints(Policy)
-_POLICY_KEYS = frozenset(Policy.__dataclass_fields__) - {"keep_headers", "bad_signature", "success_body"}
+_POLICY_KEYS = frozenset(Policy.__dataclass_fields__) - {
+    "keep_headers",
+    "bad_signature",
+    "challenge",
+    "success_body",
+}

@@ -21,7 +21,7 @@ from . import django_project
 Pairs = Sequence[tuple[bytes, bytes]]
 
 
-Lack = Literal["unread", "pause", "bare prefix", "exact paths", "twins", "lengths", "head bodies"]
+Lack = Literal["unread", "pause", "bare prefix", "exact paths", "twins", "lengths", "head bodies", "peer"]
 """What an edge cannot show, or its framework has done before us:
 
 unread       how much of a body was not read
@@ -31,6 +31,7 @@ exact paths  `//shop` is tidied to `/shop`
 twins        headers of one name are joined
 lengths      the server itself refuses a length that is none, and a body that does not have it
 head bodies  an answer to HEAD has none
+peer         the address at the socket is not told
 """
 
 
@@ -87,7 +88,7 @@ class AsgiCaller:
         self.loop = asyncio.new_event_loop()
         self.unread = 0
         self.pause = 0.0  # seconds before each part of a body
-        self.reads_first = False  # whether a server behind reads a body before it asks us
+        self.reads_first = False  # whether a server reads the whole body before it asks us
 
     def call(
         self, method: str, path: str, headers: Pairs, chunks: Iterable[bytes], *, query: bytes = b""
@@ -165,7 +166,6 @@ class WsgiCaller:
         self.lacks: frozenset[Lack] = frozenset({"twins"})
         self.unread = 0
         self.terminated = True
-        self.reads_first = False
 
     def call(
         self, method: str, path: str, headers: Pairs, chunks: Iterable[bytes], *, query: bytes = b""
@@ -292,6 +292,7 @@ class DjangoAsyncCaller(AsgiCaller):
 
         super().__init__(hooks, ASGIHandler(), "/async")
         self.reads_first = True
+        self.lacks = frozenset({"unread", "pause"})
 
     def close(self) -> None:
         super().close()

@@ -71,7 +71,8 @@ class LambdaCaller:
     def __init__(self, hooks: Hookcatch, form: str, base64: bool) -> None:
         self.hooks, self.prefix, self.form, self.base64 = hooks, PREFIX, form, base64
         self.handler = lambda_handler(hooks, PREFIX)
-        self.lacks: frozenset[Lack] = frozenset({"unread", "pause", *["twins"] * (form == "v2")})
+        of_form: dict[str, set[Lack]] = {"v1": set(), "v2": {"twins"}, "alb": {"peer"}}
+        self.lacks: frozenset[Lack] = frozenset({"unread", "pause"} | of_form[form])
 
     def call(
         self, method: str, path: str, headers: Pairs, chunks: Iterable[bytes], *, query: bytes = b""
@@ -100,7 +101,7 @@ def lambda_event(
         joined: dict[str, str] = {}
         for name, value in pairs:
             joined[name] = f"{joined[name]},{value}" if name in joined else value
-        http = {"method": method, "path": path}
+        http = {"method": method, "path": path, "sourceIp": "192.0.2.1"}
         return {
             **made, "version": "2.0", "rawPath": path, "rawQueryString": query.decode(), "headers": joined,
             "requestContext": {"http": http},
@@ -116,7 +117,7 @@ def lambda_event(
         "headers": {name: values[-1] for name, values in many.items()},
         "multiValueQueryStringParameters": asked or None,
         "queryStringParameters": {key: values[-1] for key, values in asked.items()} or None,
-        "requestContext": {"elb": {}} if caller.form == "alb" else {"stage": "prod"},
+        "requestContext": {"elb": {}} if caller.form == "alb" else {"identity": {"sourceIp": "192.0.2.1"}},
     }  # fmt: skip
 
 

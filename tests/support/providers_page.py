@@ -24,7 +24,7 @@ HEAD = """\
 
 A name behind an `a`: the library is not the sender's, but that of a receiver who has read the same documentation.
 A `?` behind a name: no first-hand source says how it signs; try it before you rely on it. A `?` behind a figure: no
-first-hand source says so. An empty cell: nothing was found, and of a sender that says `not read` nobody has looked.
+first-hand source says so. An empty cell: nothing is known.
 
 ## How they sign
 
@@ -62,7 +62,7 @@ def page() -> str:
         head
         + "".join(_line(_signing(row, proven.get(row.name, ""))) for row in rows)
         + BEHAVIOUR
-        + "".join(_line(_behaviour(row)) for row in rows if row.facts != type(row.facts)())
+        + "".join(_line(_behaviour(row)) for row in rows if row.facts.source)
     )
 
 
@@ -90,7 +90,7 @@ def _behaviour(row: Provider) -> Iterator[str]:
     yield _unsure("" if facts.max_body is None else f"{facts.max_body} bytes", row, "max_body")
     yield _unsure(_text(facts.disables), row, "disables")
     yield "kept" if facts.order_guaranteed else ""
-    yield f"[{facts.checked.isoformat() if facts.checked else 'not read'}]({facts.source})"
+    yield f"[{facts.checked}]({facts.source})"
 
 
 def _id(row: Provider) -> str:

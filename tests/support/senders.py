@@ -172,6 +172,8 @@ IDS = {
     "plivo_v2": "evt_1:order.created",
     "vonage_sms": "evt_1:order.created",
     "youtube": "evt_1@2026-01-02T03:04:05Z",
+    "mailchimp": "order.created|evt_1|2026-01-02 03:04:05",
+    "mailchimp_url": "order.created|evt_1|2026-01-02 03:04:05",
 }
 TYPES = {
     "adyen": "AUTHORISATION",

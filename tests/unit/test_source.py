@@ -10,6 +10,7 @@ from hookcatch import ConfigurationError, Hookcatch, Rejected, Secret
 from hookcatch.core.endpoint import Endpoint, Policy
 from hookcatch.providers import Facts, Provider, hmac, names, provider
 from hookcatch.signing.schemes import Unsigned
+from support import senders
 from support.senders import whsec
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -42,6 +43,20 @@ def test_a_wish_wins_over_a_fact_and_a_fact_over_a_default():
     assert endpoint(private(facts=facts), success=204, max_body=5, revive=False).policy == Policy(
         success=204, bad_signature=406, max_body=5, revive=False
     )
+
+
+@pytest.mark.parametrize(
+    ("provider", "challenge"),
+    [
+        ("aws_eventbridge", 'Basic realm="webhooks", charset="UTF-8"'),
+        ("alertmanager", 'Bearer realm="webhooks"'),
+        ("cloudevents", 'Bearer realm="webhooks"'),
+        ("telegram", ""),
+        ("github", ""),
+    ],
+)
+def test_a_sender_of_credentials_is_asked_for_them_as_http_has_it(provider: str, challenge: str):
+    assert endpoint(provider, senders.secret(provider)).policy.challenge == challenge
 
 
 def test_every_choice_reaches_the_policy():

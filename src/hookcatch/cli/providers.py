@@ -10,6 +10,8 @@ import click
 from hookcatch.providers import Provider, names, provider
 from hookcatch.providers.describe import as_data, event, retries, schedule, signing, span
 
+NOTHING = "nothing of the message"
+
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 
@@ -68,42 +70,36 @@ def page(row: Provider) -> Iterator[str]:
 
 def _facts(row: Provider) -> Iterator[tuple[str, str]]:
     """What is known, each with a mark if no first-hand source says so."""
-    facts = row.facts
-
-    def unsure(*fields: str) -> str:
-        return " (unconfirmed)" if facts.unconfirmed.intersection(fields) else ""
-
-    yield from ((f"event {title}", said) for title, said in event(row).items())
-    signed = [
-        title
-        for title, is_signed in (
-            ("body", row.body_is_signed),
-            ("URL", row.url_is_signed),
-            ("event id", row.id_is_signed and "id" in event(row)),
-        )
-        if is_signed
-    ]
-    yield "signed", ", ".join(signed) or "nothing of the message"
-    if row.handshakes:
-        yield "handshakes", ", ".join(one.name for one in row.handshakes)
-    if facts.ack_deadline is not None:
-        yield "answer within", f"{span(facts.ack_deadline)}{unsure('ack_deadline')}"
-    if facts.retry_horizon is not None:
-        yield "retries", retries(row) + unsure("retry_horizon", "retry_schedule")
-    if schedule(row):
-        yield "after", schedule(row) + unsure("retry_schedule")
-    if facts.id_survives_retry is not None:
-        again = "keeps its id" if facts.id_survives_retry else "has another id"
-        yield "a retry", again + unsure("id_survives_retry")
-    yield "wants", f"{facts.success_status} for success, {facts.bad_signature_status} for a bad signature"
-    if facts.max_body is not None:
-        yield "sends up to", f"{facts.max_body} bytes{unsure('max_body')}"
-    if facts.order_guaranteed:
-        yield "order", f"as it happened{unsure('order_guaranteed')}"
-    if facts.disables:
-        yield "stops after", facts.disables + unsure("disables")
-    yield from ((title, url) for title, url in (("docs", row.docs), ("facts from", facts.source)) if url)
-    yield "checked", facts.checked.isoformat() if facts.checked else "never: this is what is generally said"
+    facts, stands = row.facts, event(row)
+    again = {None: "", True: "keeps its id", False: "has another id"}
+    signed = {
+        "body": row.body_is_signed,
+        "URL": row.url_is_signed,
+        "event id": row.id_is_signed and "id" in stands,
+    }
+    known: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+        *((f"event {title}", said, ()) for title, said in stands.items()),
+        ("signed", ", ".join(part for part, is_signed in signed.items() if is_signed) or NOTHING, ()),
+        ("handshakes", ", ".join(one.name for one in row.handshakes), ()),
+        ("answer within", "" if facts.ack_deadline is None else span(facts.ack_deadline), ("ack_deadline",)),
+        ("retries", retries(row), ("retry_horizon", "retry_schedule")),
+        ("after", schedule(row), ("retry_schedule",)),
+        ("a retry", again[facts.id_survives_retry], ("id_survives_retry",)),
+        (
+            "wants",
+            f"{facts.success_status} for success, {facts.bad_signature_status} for a bad signature",
+            (),
+        ),
+        ("sends up to", f"{facts.max_body} bytes" if facts.max_body else "", ("max_body",)),
+        ("order", "as it happened" if facts.order_guaranteed else "", ("order_guaranteed",)),
+        ("stops after", facts.disables, ("disables",)),
+        ("docs", row.docs, ()),
+        ("facts from", facts.source, ()),
+        ("checked", facts.checked.isoformat() if facts.checked else "", ()),
+    )
+    for title, said, fields in known:
+        if said:
+            yield title, said + (" (unconfirmed)" if facts.unconfirmed.intersection(fields) else "")
 
 
 def _print(rows: list[Provider], as_json: bool) -> None:

@@ -24,20 +24,27 @@ def acknowledge(status: int, body: bytes = b"ok\n") -> Response:
 
 
 def refuse(
-    why: Rejected, bad_signature: int = 401, allowed: frozenset[str] = POST, *, silent: bool = False
+    why: Rejected,
+    bad_signature: int = 401,
+    allowed: frozenset[str] = POST,
+    challenge: str = "",
+    *,
+    silent: bool = False,
 ) -> Response:
     """A refusal. One body a status, so that it does not tell which check failed (ATTACKS A20, A53); `silent`, without
     a body, for a sender that takes any body for a failure of the endpoint (Xero)."""
     status = bad_signature if why.status == HTTPStatus.UNAUTHORIZED else why.status
-    return _refusal(status, allowed, silent)
+    return _refusal(status, allowed, challenge, silent)
 
 
 @cache
-def _refusal(status: int, allowed: frozenset[str], silent: bool) -> Response:
+def _refusal(status: int, allowed: frozenset[str], challenge: str, silent: bool) -> Response:
     headers = TEXT
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         # RFC 9110, 15.5.6: a 405 says what is allowed
         headers = (*TEXT, (b"allow", ", ".join(sorted(allowed)).encode()))
+    if status == HTTPStatus.UNAUTHORIZED and challenge:
+        headers = (*TEXT, (b"www-authenticate", challenge.encode()))
     return Response(status, b"" if silent else f"{phrase(status)}\n".encode(), headers)
 
 

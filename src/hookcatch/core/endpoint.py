@@ -86,6 +86,7 @@ class Policy:
         revive: whether the sender's own resend gives a dead event a fresh series of attempts.
         success, success_body: the status and the text of the ack.
         bad_signature: the status that this sender wants to see for one.
+        challenge: what a 401 asks for, in the words of `WWW-Authenticate`; empty where HTTP has none.
         max_body: bytes.
         keep_headers: names of the headers to store with the event, in lower case.
     """
@@ -99,6 +100,7 @@ class Policy:
     success: int = 200
     success_body: bytes = b"ok\n"
     bad_signature: int = 401
+    challenge: str = ""
     max_body: int = 1 << 20
     keep_headers: tuple[bytes, ...] = (b"content-type",)
 

@@ -91,7 +91,9 @@ def _suspect(request: Request, endpoint: Endpoint, reason: str, ports: Ports) ->
 
 def _refuse(why: Rejected, endpoint: Endpoint) -> Response:
     policy = endpoint.policy
-    return refuse(why, policy.bad_signature, endpoint.allowed, silent=not policy.success_body)
+    return refuse(
+        why, policy.bad_signature, endpoint.allowed, policy.challenge, silent=not policy.success_body
+    )
 
 
 async def process(lease: Lease, app: App, ports: Ports) -> Close:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from urllib.parse import urlencode
 
 from hookcatch.core.errors import ConfigurationError, Rejected
@@ -231,10 +230,7 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         confirmed=False,
-        facts=Facts(
-            source="https://open.dingtalk.com/document/orgapp/receive-message",
-            checked=date(2026, 11, 24),
-        ),
+        facts=Facts(source="https://open.dingtalk.com/document/orgapp/receive-message"),
     ),
     Provider(
         name="hook0",
@@ -248,7 +244,8 @@ ROWS = (
         id_is_signed=False,
         facts=Facts(
             ack_deadline=15.0,
-            # 3 s, 10 s, 3 min, 30 min, 1 h, 3 h, 5 h, then every 10 h, as long as the server is told to.
+            # 3 s, 10 s, 3 min, 30 min, 1 h, 3 h, 5 h, then every 10 h, each up to a tenth later, 24 times at most.
+            retry_horizon=8 * 86400.0,
             id_survives_retry=True,
             source="https://github.com/hook0/hook0/blob/master/documentation/explanation/webhook-retry-logic.md",
         ),
@@ -347,11 +344,7 @@ ROWS = (
         ),
         docs="https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview",
         confirmed=False,
-        facts=Facts(
-            retry_horizon=72 * 3600.0,
-            source="https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview",
-            unconfirmed=frozenset({"retry_horizon"}),
-        ),
+        facts=Facts(source="https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview"),
     ),
     Provider(
         name="websub",

@@ -68,7 +68,11 @@ ROWS = (
         scheme=of_body("x-cal-signature-256"),
         events=Shape(type=Path("triggerEvent"), data="payload", occurred_at=Occurred("createdAt")),
         docs="https://cal.com/docs/developing/guides/automation/webhooks",
-        facts=Facts(source="https://github.com/calcom/cal.com"),
+        facts=Facts(
+            # Two more tries, after 10 and 15 s, each up to twice as late.
+            retry_horizon=50.0,
+            source="https://github.com/calcom/cal.com/blob/main/packages/features/webhooks/lib/tasker/trigger/config.ts",
+        ),
     ),
     Provider(
         name="coinbase_commerce",
@@ -187,7 +191,7 @@ ROWS = (
         facts=Facts(
             retry_horizon=86400.0,
             retry_schedule=(60.0, 600.0, 3600.0, 7200.0, 21600.0, 43200.0, 86400.0),
-            disables="less than 70 % delivered, and for good after 24 hours of it",
+            disables="less than 70 % delivered, or 10,000 in the queue; for good after 24 hours of it",
             source="https://docs.moralis.com/streams-api/evm/error-handling",
         ),
     ),
@@ -281,10 +285,12 @@ ROWS = (
         ),
         docs="https://vercel.com/docs/webhooks/webhooks-api",
         facts=Facts(
+            # https://github.com/hookdeck/webhook-skills/blob/main/skills/vercel-webhooks/references/overview.md
+            ack_deadline=30.0,
             retry_horizon=86400.0,
             id_survives_retry=True,
             source="https://github.com/vercel/example-marketplace-integration",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
         ),
     ),
 )

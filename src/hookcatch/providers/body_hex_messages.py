@@ -55,12 +55,7 @@ ROWS = (
             id=Path("id"), type=Path("type"), data="data.object", occurred_at=Occurred("created_at")
         ),
         docs="https://docs.checkr.com/#section/Webhooks",
-        confirmed=False,
-        facts=Facts(
-            id_survives_retry=True,
-            source="https://docs.checkr.com/",
-            unconfirmed=frozenset({"id_survives_retry"}),
-        ),
+        facts=Facts(source="https://github.com/checkr/webhook-verification-examples"),
     ),
     Provider(
         name="clickup",
@@ -84,7 +79,11 @@ ROWS = (
         # Grafana repeats itself as long as an alert lasts; groupKey says what is about the same.
         events=Shape(type=Path("status")),
         docs="https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/",
-        facts=Facts(source="https://github.com/grafana/alerting"),
+        facts=Facts(
+            ack_deadline=30.0,
+            # No failure is tried again, but the alerts that last are told anew at the next group_interval.
+            source="https://github.com/grafana/alerting/blob/main/receivers/util.go",
+        ),
     ),
     Provider(
         name="linkedin",

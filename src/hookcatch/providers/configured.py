@@ -17,9 +17,10 @@ from hookcatch.signing.scheme import Scheme
 from hookcatch.signing.schemes import Token
 
 from .bespoke_handshakes import LARK, MONDAY
-from .handshakes import Handshake
+from .handshakes import GET, Handshake, probe
 from .row import Facts, Provider
 from .shapes import AnyOf, Batch, Joined, Occurred, OtherKey, Path, Shape
+from .timestamped_pairs import MAILCHIMP_DOCS, MAILCHIMP_EVENTS, MAILCHIMP_FACTS
 from .tokens import EVENTS, token
 
 IN_HEADER = Token(Header("authorization"))
@@ -40,7 +41,7 @@ def configured(
     events: Shape = Shape(),
     *,
     scheme: Scheme = IN_HEADER,
-    confirmed: bool = False,
+    confirmed: bool = True,
     facts: Facts | None = None,
     handshakes: tuple[Handshake, ...] = (),
     repeats: bool = False,
@@ -55,7 +56,7 @@ def configured(
         id_is_signed=False,
         body_is_signed=False,
         confirmed=confirmed,
-        facts=facts or Facts(source=docs, checked=None),
+        facts=facts or Facts(source=docs),
         handshakes=handshakes,
         repeats=repeats,
     )
@@ -89,21 +90,27 @@ ROWS = (
             id=Joined((Path("repository.repo_name"), Path("push_data.tag"), Path("push_data.pushed_at")), ":")
         ),
         scheme=IN_URL,
-        confirmed=True,
         facts=Facts(source="https://github.com/docker/docs"),
     ),
+    # Before it sends, it asks for /.well-known/fastly/logging/challenge on the same host.
     configured(
         "fastly",
         "Fastly log streaming",
         "https://www.fastly.com/documentation/guides/integrations/logging-endpoints/log-streaming-https/",
         Shape(batch=Batch(lines=True)),
+        facts=Facts(
+            max_body=100_000_000,
+            source="https://docs.fastly.com/documentation/reference/api/logging/https",
+        ),
     ),
+    # Actions of a service without accounts of its users; it tries again several times, without saying when.
     configured(
         "ifttt",
         "IFTTT",
         "https://ifttt.com/docs/api_reference",
-        EVENTS,
+        Shape(data="actionFields"),
         scheme=Token(Header("ifttt-service-key")),
+        facts=Facts(success_body='{"data":[{"id":"ok"}]}', source="https://ifttt.com/docs/api_reference"),
     ),
     configured(
         "lark_token",
@@ -117,7 +124,6 @@ ROWS = (
             content=without("header.token", "token"),
         ),
         scheme=Token(FirstOf((Field("header.token"), Field("token")))),
-        confirmed=True,
         handshakes=(LARK,),
         facts=Facts(
             ack_deadline=3.0,
@@ -127,14 +133,28 @@ ROWS = (
             unconfirmed=frozenset({"ack_deadline", "retry_horizon"}),
         ),
     ),
+    # Webhooks that were made before Mailchimp signed, or whose secret nobody kept.
+    configured(
+        "mailchimp_url",
+        "Mailchimp Marketing (with a secret in the URL)",
+        MAILCHIMP_DOCS,
+        MAILCHIMP_EVENTS,
+        scheme=IN_URL,
+        handshakes=(probe("reachable", GET),),
+        facts=MAILCHIMP_FACTS,
+    ),
     configured("make", "Make", "https://apps.make.com/http", EVENTS),
     configured(
         "miro",
         "Miro",
-        "https://developers.miro.com/docs/webhooks-early-preview",
+        "https://developers.miro.com/reference/webhooks-overview",
         Shape(type=Path("event.type"), data="event"),
         scheme=IN_URL,
         handshakes=(MONDAY,),
+        facts=Facts(
+            disables="a user who has no access to the board any more",
+            source="https://developers.miro.com/reference/webhooks-overview",
+        ),
     ),
     # A hint that something about the payment changed, without saying what.
     configured(
@@ -143,7 +163,6 @@ ROWS = (
         "https://docs.mollie.com/reference/webhooks",
         Shape(id=Path("id"), form=True),
         scheme=IN_URL,
-        confirmed=True,
         repeats=True,
         facts=Facts(
             retry_horizon=26 * 3600.0,
@@ -161,6 +180,10 @@ ROWS = (
         "new_relic",
         "New Relic",
         "https://docs.newrelic.com/docs/alerts/get-notified/notification-integrations/",
+        facts=Facts(
+            disables="failures, for a few minutes at a time",
+            source="https://docs.newrelic.com/docs/alerts/get-notified/destinations/",
+        ),
     ),
     configured(
         "onesignal", "OneSignal event streams", "https://documentation.onesignal.com/docs/event-streams"
@@ -168,13 +191,13 @@ ROWS = (
     configured(
         "opsgenie",
         "Opsgenie",
-        "https://support.atlassian.com/opsgenie/docs/integrate-opsgenie-with-webhook/",
+        "https://docs.opsgenie.com/v1.0/docs/webhook-integration",
         Shape(type=Path("action"), data="alert"),
     ),
     configured(
         "salesforce",
         "Salesforce outbound messages",
-        "https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_om_outboundmessaging.htm",
+        "https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_om_outboundmessaging_notifications.htm",
         Shape(
             id=Path("Id"),
             type=Path("sObject.@type"),
@@ -184,13 +207,14 @@ ROWS = (
             batch=Batch("Envelope.Body.notifications.Notification", lone=True),
         ),
         scheme=IN_URL,
+        confirmed=False,
+        # Between two tries it waits longer and longer, up to two hours.
         facts=Facts(
-            checked=None,
             retry_horizon=86400.0,
             id_survives_retry=True,
             success_body=ACK,
-            source="https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_om_outboundmessaging.htm",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry", "success_body"}),
+            source="https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_om_outboundmessaging_notifications.htm",
+            unconfirmed=frozenset({"success_body"}),
         ),
     ),
     configured(
@@ -199,21 +223,39 @@ ROWS = (
         "https://support.atlassian.com/statuspage/docs/enable-webhook-notifications/",
         Shape(type=OtherKey(frozenset({"meta", "page", "component"}))),
         scheme=IN_URL,
+        facts=Facts(
+            ack_deadline=30.0,
+            source="https://support.atlassian.com/statuspage/docs/enable-webhook-notifications/",
+        ),
     ),
     configured(
         "supabase_database",
         "Supabase database webhooks",
         "https://supabase.com/docs/guides/database/webhooks",
         Shape(type=Joined((Path("table"), Path("type"))), data="record"),
-        confirmed=True,
-        facts=Facts(source="https://github.com/supabase/supabase"),
+        # Its requests are those of pg_net, which takes each from its queue once.
+        facts=Facts(
+            retry_horizon=0.0,
+            retry_schedule=(),
+            source="https://github.com/supabase/pg_net",
+        ),
     ),
-    configured("zapier", "Zapier", "https://help.zapier.com/hc/en-us/articles/8496326446989", EVENTS),
+    configured(
+        "zapier",
+        "Zapier",
+        "https://help.zapier.com/hc/en-us/articles/8496326446989-Send-webhooks-in-Zaps",
+        EVENTS,
+    ),
     configured(
         "zoho_crm",
         "Zoho CRM notifications",
-        "https://www.zoho.com/crm/developer/docs/api/v8/notifications/overview.html",
+        "https://zoho.com/crm/developer/docs/api/v2.1/notifications/update-details.html",
         Shape(type=Joined((Path("module"), Path("operation"))), content=without("token")),
         scheme=Token(Field("token")),
+        facts=Facts(
+            disables="the end of the channel: an hour, unless it is told a later one",
+            source="https://zoho.com/crm/developer/docs/api/v2.1/notifications/update-details.html",
+            unconfirmed=frozenset({"disables"}),
+        ),
     ),
 )

@@ -126,6 +126,8 @@ ROWS = (
         docs="https://developer.vonage.com/en/getting-started/concepts/signing-messages",
         body_is_signed=False,
         methods=GET_OR_POST,
-        facts=Facts(source="https://github.com/Vonage/vonage-python-sdk"),
+        facts=Facts(
+            retry_horizon=86400.0, source="https://developer.vonage.com/messaging/sms/guides/inbound-sms"
+        ),
     ),
 )

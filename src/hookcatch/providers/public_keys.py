@@ -209,6 +209,7 @@ ROWS = (
         events=Shape(id=Path("id"), type=Path("event"), occurred_at=Occurred("createdAt")),
         docs="https://docs.livekit.io/home/server/webhooks/",
         facts=Facts(
+            # Its client is given no time to wait for.
             retry_horizon=15.0,
             retry_schedule=(1.0, 3.0, 7.0, 15.0),
             id_survives_retry=True,
@@ -232,6 +233,8 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         facts=Facts(
+            # https://developer.monday.com/apps/changelog/webhook-integration-new-3-minute-timeout-policy
+            ack_deadline=180.0,
             retry_horizon=1800.0,
             retry_schedule=tuple(60.0 * minute for minute in range(1, 31)),
             id_survives_retry=True,

@@ -167,9 +167,10 @@ ROWS = (
         body_is_signed=False,
         confirmed=False,
         facts=Facts(
-            checked=None,
+            retry_horizon=75 * 60.0,
             id_survives_retry=True,
             source="https://developer.atlassian.com/cloud/jira/platform/webhooks/",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
         ),
     ),
     Provider(
@@ -219,12 +220,11 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         confirmed=False,
+        # Of two editions of the page one says five seconds, the other ten.
         facts=Facts(
-            checked=None,
             ack_deadline=5.0,
             disables="410",
             source="https://desk.zoho.com/support/WebhookDocument.do",
-            unconfirmed=frozenset({"ack_deadline", "disables"}),
         ),
     ),
 )

@@ -14,6 +14,7 @@ from hookcatch.core.model import Delivery
 from hookcatch.core.wire import Request
 from hookcatch.signing.keys import SecretInput, secrets_of
 from hookcatch.signing.scheme import Check, Match, Open, Opened, Precheck, Scheme, Unsigned
+from hookcatch.signing.schemes import Token
 
 from .handshakes import Doorman, Handshake, Wishes
 from .shapes import Shape
@@ -38,7 +39,8 @@ class Facts:
         disables: what makes it stop sending.
         order_guaranteed: whether events arrive in the order they happened.
         source: where the facts were read.
-        checked: the day they were; None where nobody has read them: then they are what is generally said.
+        checked: the day they were; None without a `source`: then they are only our defaults, as of a row that has no
+            sender.
         unconfirmed: the names of those for which no first-hand source was found.
     """
 
@@ -82,7 +84,7 @@ class Provider:
     title: str
     scheme: Scheme
     events: Shape = Shape()
-    facts: Facts = Facts()
+    facts: Facts = Facts(checked=None)
     docs: str = ""
     id_is_signed: bool = True
     body_is_signed: bool = True
@@ -101,6 +103,11 @@ class Provider:
     def teaches(self) -> bool:
         """Whether the sender itself brings the secret."""
         return any(one.teaches for one in self.handshakes)
+
+    @property
+    def challenge(self) -> str:
+        """What a 401 asks for, in the words of `WWW-Authenticate`; empty where HTTP has none."""
+        return self.scheme.challenge if isinstance(self.scheme, Token) else ""
 
     def bind(
         self,

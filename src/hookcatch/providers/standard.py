@@ -251,9 +251,11 @@ ROWS = (
         scheme=standard("webhook"),
         events=Shape(id=Head("webhook-id"), type=Path("status"), occurred_at=Occurred("created_at")),
         docs="https://replicate.com/docs/topics/webhooks/verify-webhook",
+        # Only the last webhook of a prediction is tried again, until about a minute after it ended.
         facts=Facts(
+            retry_horizon=60.0,
             id_survives_retry=True,
-            source="https://replicate.com/docs/topics/webhooks/verify-webhook",
+            source="https://replicate.com/docs/topics/webhooks/receive-webhook",
         ),
     ),
 )

@@ -240,9 +240,12 @@ ROWS = (
         ),
         events=Shape(id=Path("alert_id"), type=Path("alert_name"), form=True),
         docs="https://developer.paddle.com/classic/webhook-reference/verifying-webhooks",
+        # It tries again every quarter of an hour.
         facts=Facts(
+            ack_deadline=10.0,
+            retry_horizon=3 * 86400.0,
             id_survives_retry=True,
-            source="https://github.com/dj-paddle/dj-paddle",
+            source="https://developer.paddle.com/webhook-reference/bd1986c817a40-webhook-reference",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),

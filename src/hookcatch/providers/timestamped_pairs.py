@@ -11,10 +11,40 @@ from hookcatch.signing.places import Header, Pair
 from hookcatch.signing.public_key import Ecdsa
 from hookcatch.signing.schemes import Signed
 
+from .handshakes import GET, probe
 from .row import Facts, Provider
-from .shapes import Occurred, Path, Shape
+from .shapes import Joined, Occurred, Path, Shape
+
+MAILCHIMP_DOCS = "https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/"
+MAILCHIMP_EVENTS = Shape(
+    # Nothing else tells an event from another, says its agent-skills/subscribe-to-webhooks beside the source.
+    id=Joined((Path("type"), Path("data[id]"), Path("fired_at")), "|"),
+    type=Path("type"),
+    form=True,
+)
+MAILCHIMP_FACTS = Facts(
+    ack_deadline=10.0,
+    retry_horizon=4500.0,
+    id_survives_retry=True,
+    disables="too many failures, at its discretion",
+    source="https://github.com/mailchimp/fern-marketing-api-docs/blob/main/fern/docs/pages/api-concepts/webhooks.mdx",
+)
 
 ROWS = (
+    Provider(
+        name="mailchimp",
+        title="Mailchimp Marketing",
+        scheme=Signed(
+            algorithm=Hmac("sha256"),
+            signature=Pair("x-mailchimp-signature", "v1"),
+            time=Timestamp(Pair("x-mailchimp-signature", "t")),
+            message=(TIME, b".", BODY),
+        ),
+        events=MAILCHIMP_EVENTS,
+        docs=MAILCHIMP_DOCS,
+        handshakes=(probe("reachable", GET),),
+        facts=MAILCHIMP_FACTS,
+    ),
     Provider(
         name="sendgrid_inbound",
         title="SendGrid Inbound Parse",
@@ -28,10 +58,12 @@ ROWS = (
             message=(TIME, BODY),
         ),
         docs="https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/securing-your-parse-webhooks",
+        # That it is ECDSA is documented, but not in which headers.
         confirmed=False,
+        # Only 5xx is tried again; the mail of any 3xx or 4xx is lost.
         facts=Facts(
-            checked=None,
-            source="https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/securing-your-parse-webhooks",
+            retry_horizon=72 * 3600.0,
+            source="https://support.sendgrid.com/hc/en-us/articles/46513815674395-Understanding-Inbound-Parse-Webhook-Retry-Logic",
         ),
     ),
     Provider(

@@ -71,11 +71,12 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         facts=Facts(
-            retry_horizon=7.0,
-            retry_schedule=(1.0, 3.0, 7.0),
+            # Log streams start over until they get through; event streams give up after 1, 3 and 7 seconds, and at
+            # once on a 4xx: https://auth0.com/docs/customize/events/events-best-practices
+            retry_horizon=7 * 86400.0,
             id_survives_retry=True,
-            disables="500 failures in a row, 5000 in all, or fewer; a 4xx is never tried again",
-            source="https://auth0.com/docs/customize/events/events-best-practices",
+            disables="seven days of failures; an event stream, 500 failures in a row, 5000 in all, or fewer",
+            source="https://auth0.com/docs/monitor-auth0/streams",
         ),
     ),
     Provider(

@@ -8,7 +8,7 @@ from hookcatch.signing.places import BasicCredentials, Header, Query
 from hookcatch.signing.schemes import Token
 
 from .bespoke_handshakes import CLOUDEVENTS, EVENT_GRID
-from .handshakes import GET, POST, echo_query, probe
+from .handshakes import POST, echo_query
 from .row import Facts, Provider
 from .shapes import AnyOf, Batch, Head, Joined, Occurred, Path, Shape
 
@@ -35,7 +35,13 @@ ROWS = (
         docs="https://prometheus.io/docs/alerting/latest/configuration/#webhook_config",
         id_is_signed=False,
         body_is_signed=False,
-        facts=Facts(source="https://github.com/prometheus/alertmanager"),
+        facts=Facts(
+            # Both are a route's group_interval, by default; after it the alerts that last are told anew.
+            ack_deadline=300.0,
+            retry_horizon=300.0,
+            disables="anything but 2xx and 5xx ends the retries of that delivery",
+            source="https://github.com/prometheus/alertmanager/blob/main/docs/configuration.md",
+        ),
     ),
     Provider(
         name="aws_eventbridge",
@@ -166,23 +172,6 @@ ROWS = (
         facts=Facts(
             disables="1,000 deliveries in 24 hours",
             source="https://huggingface.co/docs/hub/webhooks",
-        ),
-    ),
-    Provider(
-        name="mailchimp",
-        title="Mailchimp Marketing",
-        scheme=Token(Query("secret")),
-        events=Shape(type=Path("type"), form=True),
-        docs="https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/",
-        handshakes=(probe("reachable", GET),),
-        id_is_signed=False,
-        body_is_signed=False,
-        confirmed=False,
-        facts=Facts(
-            ack_deadline=10.0,
-            retry_horizon=4500.0,
-            disables="too many failures, at its discretion",
-            source="https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/",
         ),
     ),
     Provider(

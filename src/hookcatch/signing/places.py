@@ -289,6 +289,22 @@ class BasicCredentials(One):
         return request.with_header("authorization", b"Basic " + BASE64.encode(value))
 
 
+def challenge(place: Place) -> str:
+    """What a 401 asks for, as `WWW-Authenticate` (RFC 9110, 11.6.1), where a token stands in this place.
+
+    Many clients, Amazon SNS among them, send credentials only after they were asked. Empty where HTTP has no word.
+    """
+    match place:
+        case FirstOf(places=(first, *_)):
+            return challenge(first)
+        case BasicCredentials():
+            return 'Basic realm="webhooks", charset="UTF-8"'
+        case Header(name="authorization", prefix="Bearer "):
+            return 'Bearer realm="webhooks"'
+        case _:
+            return ""
+
+
 def together(
     signatures: Signatures, place: Place
 ) -> Callable[[Request], tuple[Sequence[bytes], bytes | None]]:

@@ -17,7 +17,7 @@ from .freshness import Moment, Timestamp
 from .keys import KeyFormat, Utf8, check_strength
 from .mac import Algorithm, Matcher
 from .parts import BODY, Fills, Message, renderer
-from .places import Place, Signatures, together
+from .places import Place, Signatures, challenge, together
 from .scheme import Bound, Match, Opened, Scheme
 from .scheme import Unsigned as Unsigned
 
@@ -76,6 +76,11 @@ class Token:
 
     place: Place
     key: KeyFormat = field(default_factory=Utf8)
+
+    @property
+    def challenge(self) -> str:
+        """What a 401 asks for, in the words of `WWW-Authenticate`."""
+        return challenge(self.place)
 
     def bind(self, secrets: Sequence[Secret], tolerance: float | None, published: Keys = OFFLINE) -> Bound:
         # Hashed, so that what is compared has one length whatever was sent.

@@ -167,3 +167,21 @@ def test_a_body_that_was_parsed_away_is_refused_and_the_log_says_by_whom_it_may_
     client = TestClient(app_with(router(hooks, dependencies=[Depends(stream_first)])))
     assert send(client, letter(hooks)).status_code == 400
     assert "something in front has read the body before hookcatch" in caplog.text
+
+
+def test_a_dependency_asks_for_http_credentials_as_the_endpoint_does():
+    hooks = Hookcatch("memory:", clock=Clock())
+    till = hooks.source("till", "basic_auth", "shop:correct-horse-battery-staple")
+    app = FastAPI()
+
+    @app.post("/till")
+    def take(told: Annotated[Delivery, Depends(delivery(till))]) -> int:
+        return len(told.events)
+
+    client, letter = TestClient(app), till.sign("order.created", {}, id="evt_1")
+    refused = client.post("/till", content=letter.body)
+    assert (refused.status_code, refused.headers["www-authenticate"]) == (
+        401,
+        'Basic realm="webhooks", charset="UTF-8"',
+    )
+    assert send(client, letter, "/till").json() == 1

@@ -47,7 +47,7 @@ def test_every_sender_can_be_shown_and_says_the_same_as_json(hookcatch, name: st
 
 
 def test_a_sender_that_is_not_confirmed_says_so(hookcatch):
-    assert "not confirmed first-hand" in hookcatch("providers", "show", "checkr").stdout
+    assert "not confirmed first-hand" in hookcatch("providers", "show", "flutterwave").stdout
     assert "not confirmed" not in hookcatch("providers", "show", "github").stdout
 
 

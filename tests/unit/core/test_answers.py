@@ -43,6 +43,12 @@ def test_a_sender_that_wants_another_status_for_a_bad_signature_gets_it_for_all_
     assert refuse(Rejected("body_too_large"), 406).status == 413
 
 
+def test_who_is_unauthorised_is_asked_for_credentials_where_http_has_words_for_them():
+    asked = refuse(Rejected("missing_signature"), challenge='Basic realm="webhooks"')
+    assert (b"www-authenticate", b'Basic realm="webhooks"') in asked.headers
+    assert refuse(Rejected("body_too_large"), challenge="Basic").headers == Response(413).headers
+
+
 def test_a_wrong_method_is_told_the_right_one():
     assert (b"allow", b"POST") in refuse(Rejected("method_not_allowed")).headers
     assert refuse(Rejected("not_found")).headers == Response(404).headers

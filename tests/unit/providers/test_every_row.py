@@ -12,7 +12,7 @@ from hookcatch.core.errors import ConfigurationError, Rejected
 from hookcatch.core.payload import data_of
 from hookcatch.core.wire import Request
 from hookcatch.providers import names, provider
-from hookcatch.providers.row import CHECKED
+from hookcatch.providers.row import CHECKED, Facts
 from hookcatch.providers.shapes import NOWHERE
 from hookcatch.signing.keys import MIN_BYTES
 from support.senders import IDS, NOW, TYPES, URL, event, secret, signed
@@ -161,8 +161,9 @@ def test_a_row_says_how_its_sender_behaves(name: str) -> None:
     assert facts.source.startswith("https://") or name in FORMS
     assert 200 <= facts.success_status < 300
     assert 400 <= facts.bad_signature_status < 500
+    assert bool(facts.source) == (facts.checked is not None), "whatever has a source was read there on a day"
     assert facts.checked is None or date(2026, 11, 1) <= facts.checked <= CHECKED
-    assert facts.checked or not row.confirmed or not facts.source
+    assert facts.source or facts == Facts(checked=None), "nobody's facts are our defaults, read on no day"
 
 
 @pytest.mark.parametrize("name", ALL)
