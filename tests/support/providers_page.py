@@ -37,6 +37,7 @@ BEHAVIOUR = """
 
 `waits`: for the answer. `retries`: for how long it goes on, and whether the `id` stays the same then, and is signed.
 `gets`: our status for success, and for a bad signature. `up to`: its largest body. `stops after`: when it gives up.
+`source`: the sender's page, and the day it was read; `not read` if it was not read again.
 
 | name | waits | retries | id | gets | up to | stops after | order | source |
 |---|---|---|---|---|---|---|---|---|
@@ -90,7 +91,7 @@ def _behaviour(row: Provider) -> Iterator[str]:
     yield _unsure("" if facts.max_body is None else f"{facts.max_body} bytes", row, "max_body")
     yield _unsure(_text(facts.disables), row, "disables")
     yield "kept" if facts.order_guaranteed else ""
-    yield f"[{facts.checked}]({facts.source})"
+    yield f"[{facts.checked or 'not read'}]({facts.source})"
 
 
 def _id(row: Provider) -> str:

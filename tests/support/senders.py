@@ -154,9 +154,9 @@ SECRETS: dict[str, Callable[[int], str]] = {
 IDS = {
     "adyen": "8815:AUTHORISATION:true",
     "docusign": "env:order.created:2026-01-02T03:04:05Z",
-    "hubspot_v1": "1000",
-    "hubspot_v2": "1000",
-    "hubspot_v3": "1000",
+    "hubspot_v1": "1000:33:25:1246965",
+    "hubspot_v2": "1000:33:25:1246965",
+    "hubspot_v3": "1000:33:25:1246965",
     "telegram": "1000",
     "twilio": "SM1:delivered",
     "cloudflare_stream": "evt_1:order.created",

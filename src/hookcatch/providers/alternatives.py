@@ -230,7 +230,7 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         confirmed=False,
-        facts=Facts(source="https://open.dingtalk.com/document/orgapp/receive-message"),
+        facts=Facts(source="https://open.dingtalk.com/document/orgapp/receive-message", checked=None),
     ),
     Provider(
         name="hook0",

@@ -56,11 +56,12 @@ ROWS = (
         events=Shape(occurred_at=Occurred("timestamp")),
         docs="https://airtable.com/developers/web/api/webhooks-overview",
         facts=Facts(
-            id_survives_retry=True,
+            # Thirteen tries more, the first after 10 s and each after twice the time of the one before.
+            ack_deadline=25.0,
+            retry_horizon=86_400.0,
             success_body="",
-            disables="a webhook that is not refreshed for 7 days expires",
+            disables="the last failed try; 7 days without a refresh",
             source="https://airtable.com/developers/web/api/webhooks-overview",
-            unconfirmed=frozenset({"id_survives_retry", "disables"}),
         ),
     ),
     Provider(
@@ -125,12 +126,13 @@ ROWS = (
         docs="https://developers.intercom.com/docs/references/webhooks/webhook-models",
         handshakes=(probe("reachable"),),
         facts=Facts(
+            # A 429 makes it wait, from a minute up to two hours in all.
             ack_deadline=5.0,
             retry_horizon=60.0,
             id_survives_retry=True,
-            disables="errors for seven days; more than 1000 in a row within 15 minutes, for 15 minutes",
+            disables="errors for seven days (private apps); over 1000 in a row in 15 minutes, for 15 minutes",
             source="https://developers.intercom.com/docs/webhooks/webhook-notifications",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
         ),
     ),
     Provider(

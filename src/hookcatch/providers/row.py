@@ -39,8 +39,8 @@ class Facts:
         disables: what makes it stop sending.
         order_guaranteed: whether events arrive in the order they happened.
         source: where the facts were read.
-        checked: the day they were; None without a `source`: then they are only our defaults, as of a row that has no
-            sender.
+        checked: the day they were; None if that page was not read again. Without a `source` they are only our
+            defaults, as of a row that has no sender.
         unconfirmed: the names of those for which no first-hand source was found.
     """
 

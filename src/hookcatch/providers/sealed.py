@@ -201,7 +201,11 @@ ROWS = (
         docs="https://github.com/open-dingtalk/DingTalk-Callback-Crypto",
         handshakes=(DINGTALK,),
         body_is_signed=False,
-        facts=Facts(source="https://github.com/open-dingtalk/DingTalk-Callback-Crypto"),
+        facts=Facts(
+            ack_deadline=1.5,
+            source="https://github.com/open-dingtalk/DingTalk-Callback-Crypto",
+            unconfirmed=frozenset({"ack_deadline"}),
+        ),
     ),
     Provider(
         name="wechat_safe",

@@ -135,9 +135,10 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         facts=Facts(
+            # It tries again after 500, 502, 503 and 504, after nothing else.
             id_survives_retry=True,
             disables="the channel expires",
-            source="https://github.com/googleapis/google-api-java-client/blob/main/google-api-client-servlet/src/main/java/com/google/api/client/googleapis/extensions/servlet/notifications/WebhookHeaders.java",
+            source="https://developers.google.com/workspace/drive/api/guides/push",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
