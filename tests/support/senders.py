@@ -167,6 +167,7 @@ IDS = {
     "sinch_voice": "evt_1:order.created",
     "cloudevents": "/shop#evt_1",
     "docker_hub": "shop/order:latest:1",
+    "messagebird": "evt_1:order.created",
     "messagebird_hmac": "evt_1:order.created",
     "plivo_v1": "evt_1:order.created",
     "plivo_v2": "evt_1:order.created",

@@ -83,7 +83,10 @@ ROWS = (
         ),
         docs="https://developers.messagebird.com/api/#verifying-http-requests",
         methods=GET_OR_POST,
-        facts=Facts(source="https://github.com/messagebird/python-rest-api"),
+        # It tries again a few times.
+        facts=Facts(
+            source="https://github.com/messagebird/java-rest-api/blob/master/examples/src/main/java/ExampleRequestSignatureValidation.java",
+        ),
     ),
     Provider(
         name="plivo_v1",

@@ -10,6 +10,7 @@ from hookcatch.core.parse import form_pairs
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
 from hookcatch.signing import keys
+from hookcatch.signing.called import QueryAsBody
 from hookcatch.signing.encoding import BASE64
 from hookcatch.signing.fields import is_form
 from hookcatch.signing.freshness import MILLISECONDS, RFC3339, Timestamp
@@ -20,7 +21,7 @@ from hookcatch.signing.places import Header, Tagged, query_pairs
 from hookcatch.signing.schemes import Made, Signed
 
 from .body_hex import HUBSPOT_EVENTS, HUBSPOT_FACTS
-from .handshakes import probe
+from .handshakes import GET, POST, probe
 from .row import Facts, Provider
 from .shapes import AnyOf, Joined, Occurred, Path, Shape
 
@@ -122,20 +123,29 @@ ROWS = (
     Provider(
         name="messagebird",
         title="MessageBird",
-        scheme=Jwt(
-            algorithm="HS256",
-            token=Header("messagebird-signature-jwt"),
-            body=BodyClaim("payload_hash", empty=False),
-            url=UrlClaim("url_hash"),
-            issuer="MessageBird",
-            tolerance=None,
-            lifetime=60.0,
-            begins=True,
+        scheme=QueryAsBody(
+            Jwt(
+                algorithm="HS256",
+                token=Header("messagebird-signature-jwt"),
+                body=BodyClaim("payload_hash", empty=False),
+                url=UrlClaim("url_hash"),
+                issuer="MessageBird",
+                tolerance=None,
+                lifetime=60.0,
+                begins=True,
+            )
         ),
-        events=Shape(id=Path("id"), type=AnyOf((Path("type"), Path("status")))),
+        # A report on a text message has the message's id, each time another status, and comes as a GET.
+        events=Shape(
+            id=Joined((Path("id"), Path("status")), ":"), type=AnyOf((Path("status"), Path("type")))
+        ),
         docs="https://developers.messagebird.com/api/#verifying-http-requests",
+        methods=GET | POST,
         url_is_signed=True,
-        facts=Facts(source="https://github.com/messagebird/python-rest-api"),
+        # It tries again a few times.
+        facts=Facts(
+            source="https://github.com/messagebird/java-rest-api/blob/master/examples/src/main/java/ExampleRequestSignatureValidation.java",
+        ),
     ),
     Provider(
         name="plivo",
