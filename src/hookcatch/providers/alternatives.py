@@ -295,6 +295,7 @@ ROWS = (
         docs="https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/",
         handshakes=(probe("reachable"),),
         url_is_signed=True,
+        # It tries failed batches again; for how long, it does not say.
         facts=Facts(
             id_survives_retry=True,
             source="https://mailchimp.com/developer/transactional/docs/webhooks/",

@@ -51,8 +51,9 @@ ROWS = (
             ack_deadline=5.0,
             retry_horizon=15 * 86400.0,
             id_survives_retry=True,
+            disables="14 days of failures",
             source="https://developers.docusign.com/platform/webhooks/connect/implement",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry", "disables"}),
         ),
     ),
     Provider(
