@@ -158,9 +158,10 @@ ROWS = (
         events=Shape(id=Path("id"), type=Path("type"), occurred_at=Occurred("createdAt")),
         docs="https://docs.mollie.com/reference/webhooks-new",
         facts=Facts(
+            ack_deadline=15.0,
             retry_horizon=26 * 3600.0,
             id_survives_retry=True,
-            source="https://github.com/mollie/mollie-api-py",
+            source="https://docs.mollie.com/reference/webhooks-new",
             unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
         ),
     ),
@@ -237,10 +238,6 @@ ROWS = (
         scheme=of_body("x-uc-signature", prefix="v1="),
         events=Shape(type=Path("hook.event"), data="data"),
         docs="https://uploadcare.com/docs/webhooks/",
-        facts=Facts(
-            id_survives_retry=True,
-            source="https://github.com/uploadcare/uploadcare-ruby",
-            unconfirmed=frozenset({"id_survives_retry"}),
-        ),
+        facts=Facts(source="https://uploadcare.com/docs/webhooks/"),
     ),
 )
