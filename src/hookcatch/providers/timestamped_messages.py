@@ -118,6 +118,7 @@ ROWS = (
         facts=Facts(
             retry_horizon=81_920.0,
             retry_schedule=tuple(5.0 * 2**doubled for doubled in range(15)),
+            refusal_is_final=True,
             disables="a 4xx but 429 ends the retries of that callback",
             source="https://developers.sinch.com/docs/sms/api-reference/sms/tag/Webhooks/",
         ),

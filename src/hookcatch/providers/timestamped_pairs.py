@@ -63,6 +63,7 @@ ROWS = (
         # With a 5xx it comes again every 5 to 10 minutes for an hour, then about every three hours.
         facts=Facts(
             retry_horizon=72 * 3600.0,
+            refusal_is_final=True,
             max_body=30_000_000,
             disables="a 3xx or 4xx, 401 too, drops that mail for good, and tells nobody",
             source="https://support.sendgrid.com/hc/en-us/articles/46513815674395-Understanding-Inbound-Parse-Webhook-Retry-Logic",

@@ -185,10 +185,10 @@ ROWS = (
         docs="https://postmarkapp.com/developer/webhooks/webhooks-overview",
         id_is_signed=False,
         body_is_signed=False,
+        # A wrong password gets a 401 and not a 403, after which that mail would never come again.
         facts=Facts(
             retry_horizon=37_260.0,
             retry_schedule=(60.0, 360.0, 960.0, 1560.0, 2160.0, 3060.0, 4860.0, 8460.0, 15_660.0, 37_260.0),
-            bad_signature_status=403,
             id_survives_retry=True,
             disables="403 ends the retries of that delivery",
             source="https://postmarkapp.com/support/article/understanding-inbound-webhook-retries-in-postmark",
