@@ -114,6 +114,7 @@ ROWS = (
             occurred_at=Occurred("timestamp", per_second=1000),
         ),
         docs="https://confluence.atlassian.com/doc/managing-webhooks-1021225606.html",
+        # That it is HMAC-SHA256 over the body, in this header, is documented; how it is written there is not.
         confirmed=False,
         facts=Facts(source="https://confluence.atlassian.com/doc/managing-webhooks-1021225606.html"),
     ),
