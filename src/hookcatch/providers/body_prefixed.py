@@ -148,6 +148,8 @@ ROWS = (
         facts=Facts(
             retry_horizon=75 * 60.0,
             id_survives_retry=True,
+            refusal_is_final=True,
+            disables="a 4xx but 408, 409, 425 and 429 ends the retries of that delivery",
             source="https://developer.atlassian.com/cloud/jira/platform/webhooks/",
             unconfirmed=frozenset({"retry_horizon"}),
         ),
@@ -195,6 +197,7 @@ ROWS = (
             ack_deadline=5.0,
             retry_horizon=48 * 3600.0,
             id_survives_retry=True,
+            refusal_is_final=True,
             disables="three given up in a row, for a day; a 4xx but 429 is never tried again",
             source="https://github.com/PagerDuty/developer-docs/blob/main/docs/webhooks/02-Behavior.md",
         ),

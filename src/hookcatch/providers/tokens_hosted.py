@@ -95,6 +95,7 @@ ROWS = (
             retry_horizon=40_200.0,
             retry_schedule=(600.0, 4200.0, 11_400.0, 40_200.0),
             id_survives_retry=True,
+            refusal_is_final=True,
             disables="a 4xx but 429, or a 5xx, ends the retries of that delivery",
             source="https://developers.brevo.com/docs/retry-mechanism",
             unconfirmed=frozenset({"id_survives_retry"}),
