@@ -149,7 +149,7 @@ ROWS = (
         docs="https://developers.sinch.com/docs/numbers/api-reference/numbers/tag/Numbers-Callbacks/",
         facts=Facts(
             id_survives_retry=True,
-            source="https://github.com/sinch/sinch-sdk-node",
+            source="https://github.com/sinch/sinch-sdk-python",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -168,7 +168,7 @@ ROWS = (
         facts=Facts(
             # Seven more tries, ever later, then seven every three hours.
             disables="15 failures; 410, 3xx or 2xx but 200; a wrong answer to the check of every 100th callback",
-            source="https://developers.smartsheet.com/api/smartsheet/guides/webhooks",
+            source="https://github.com/smartsheet-platform/api-docs/blob/master/source/_webhooks.html.md.erb",
         ),
     ),
     Provider(

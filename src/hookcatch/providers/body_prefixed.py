@@ -115,6 +115,7 @@ ROWS = (
             occurred_at=Occurred("timestamp", per_second=1000),
         ),
         docs="https://confluence.atlassian.com/doc/managing-webhooks-1021225606.html",
+        # That it is HMAC-SHA256 over the body, in this header, is documented; how it is written there is not.
         confirmed=False,
         facts=Facts(source="https://confluence.atlassian.com/doc/managing-webhooks-1021225606.html"),
     ),
@@ -149,6 +150,8 @@ ROWS = (
         facts=Facts(
             retry_horizon=75 * 60.0,
             id_survives_retry=True,
+            refusal_is_final=True,
+            disables="a 4xx but 408, 409, 425 and 429 ends the retries of that delivery",
             source="https://developer.atlassian.com/cloud/jira/platform/webhooks/",
             unconfirmed=frozenset({"retry_horizon"}),
         ),
@@ -160,9 +163,10 @@ ROWS = (
         events=Shape(id=Path("id"), type=Path("type"), occurred_at=Occurred("createdAt")),
         docs="https://docs.mollie.com/reference/webhooks-new",
         facts=Facts(
+            ack_deadline=15.0,
             retry_horizon=26 * 3600.0,
             id_survives_retry=True,
-            source="https://github.com/mollie/mollie-api-py",
+            source="https://docs.mollie.com/reference/webhooks-new",
             unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
         ),
     ),
@@ -195,6 +199,7 @@ ROWS = (
             ack_deadline=5.0,
             retry_horizon=48 * 3600.0,
             id_survives_retry=True,
+            refusal_is_final=True,
             disables="three given up in a row, for a day; a 4xx but 429 is never tried again",
             source="https://github.com/PagerDuty/developer-docs/blob/main/docs/webhooks/02-Behavior.md",
         ),
@@ -239,10 +244,6 @@ ROWS = (
         scheme=of_body("x-uc-signature", prefix="v1="),
         events=Shape(type=Path("hook.event"), data="data"),
         docs="https://uploadcare.com/docs/webhooks/",
-        facts=Facts(
-            id_survives_retry=True,
-            source="https://github.com/uploadcare/uploadcare-ruby",
-            unconfirmed=frozenset({"id_survives_retry"}),
-        ),
+        facts=Facts(source="https://uploadcare.com/docs/webhooks/"),
     ),
 )

@@ -116,10 +116,12 @@ ROWS = (
             occurred_at=Occurred("event_time"),
         ),
         docs="https://developers.sinch.com/docs/conversation/callbacks/",
-        # The schedule is that of SMS; an answer of 4xx other than 429 ends it.
+        # The schedule is that of SMS.
         facts=Facts(
             retry_horizon=81_920.0,
             retry_schedule=tuple(5.0 * 2**doubled for doubled in range(15)),
+            refusal_is_final=True,
+            disables="a 4xx but 429 ends the retries of that callback",
             source="https://developers.sinch.com/docs/sms/api-reference/sms/tag/Webhooks/",
         ),
     ),

@@ -22,6 +22,7 @@ from hookcatch.signing.schemes import Made, Signed
 
 from .body_hex import HUBSPOT_EVENTS, HUBSPOT_FACTS
 from .handshakes import GET, POST, probe
+from .older import PLIVO_EVENTS, PLIVO_FACTS
 from .row import Facts, Provider
 from .shapes import AnyOf, Joined, Occurred, Path, Shape
 
@@ -82,6 +83,7 @@ ROWS = (
         ),
         docs="https://developer.squareup.com/docs/webhooks/step3validate",
         url_is_signed=True,
+        # That it waits 10 s its page said once; now it says: as soon as possible.
         facts=Facts(
             ack_deadline=10.0,
             retry_horizon=86400.0,
@@ -156,25 +158,10 @@ ROWS = (
             encoding=BASE64,
             message=(PlivoMessage(), b".", Nonce(Header("x-plivo-signature-v3-nonce", only=_ID))),
         ),
-        events=Shape(
-            id=Joined(
-                (AnyOf((Path("MessageUUID"), Path("CallUUID"))), AnyOf((Path("Status"), Path("Event")))), ":"
-            ),
-            type=AnyOf((Path("Status"), Path("Event"), Path("CallStatus"))),
-            format="form",
-            form=True,
-        ),
+        events=PLIVO_EVENTS,
         docs="https://www.plivo.com/docs/concepts/signature-validation/",
         url_is_signed=True,
-        # Of messages; those of calls wait and try again as the fragment of their URL says.
-        facts=Facts(
-            ack_deadline=8.0,
-            retry_horizon=420.0,
-            retry_schedule=(60.0, 180.0, 420.0),
-            id_survives_retry=True,
-            source="https://support.plivo.com/hc/en-us/articles/360041344652",
-            unconfirmed=frozenset({"id_survives_retry"}),
-        ),
+        facts=PLIVO_FACTS,
     ),
     Provider(
         name="sinch_voice",
@@ -190,7 +177,9 @@ ROWS = (
         url_is_signed=True,
         facts=Facts(
             id_survives_retry=True,
-            source="https://github.com/sinch/sinch-sdk-node",
+            # Where a call waits for what to do next the answer is a handler's.
+            success_body="",
+            source="https://github.com/sinch/skills/blob/main/skills/sinch-voice-api/references/callbacks.md",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -212,12 +201,13 @@ ROWS = (
         docs="https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/",
         handshakes=(probe("reachable"),),
         url_is_signed=True,
+        # Three times more. That it waits 30 s its page said once, and no longer does.
         facts=Facts(
             retry_horizon=210.0,
             id_survives_retry=True,
-            disables="410; long failure",
-            source="https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry", "disables"}),
+            disables="410",
+            source="https://github.com/trello-archive/api-docs/blob/bentley/adding-enterprises/app/templates/apis/webhooks.html",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
         ),
     ),
     Provider(
