@@ -42,7 +42,7 @@ def command(server: str, port: int, processes: int = 4) -> list[str]:
             "lab.receiver:__getattr__('hooks')",
             "-b",
             here,
-        ],  # it looks into the module's dict
+        ],  # of its dict alone
         "granian": [*granian, "asgi", asgi],
         "gunicorn": [*gunicorn, "-k", "gthread", "--threads", "8"],
         "gunicorn-sync": [*gunicorn, "-k", "sync"],
