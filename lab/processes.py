@@ -74,13 +74,14 @@ class Process:
     environ: dict[str, str]
     log: Path
     port: int = 0
+    cwd: Path = ROOT
     _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def start(self) -> None:
         """Start it, and do not wait for it."""
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
-                self.argv, env=self.environ, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+                self.argv, env=self.environ, cwd=self.cwd, stdout=log, stderr=log, start_new_session=True
             )
 
     @property
