@@ -58,10 +58,13 @@ def setup(app: Sanic[Any, Any], hooks: Hookcatch, prefix: str = "/hooks") -> Non
 
 
 async def _chunk(request: Request) -> asgi.Message:
-    """What is there of the body; the limit is the source's, not the app's `REQUEST_MAX_SIZE`."""
+    """What is there of the body, and at its end what a middleware has read before us; the limit is the source's, not
+    the app's `REQUEST_MAX_SIZE`."""
     stream: Any = request.stream  # its type names half of what it has
     chunk = await stream.read()
-    return {"type": "http.request", "body": chunk or b"", "more_body": chunk is not None}
+    if chunk is None:
+        return {"type": "http.request", "body": request.body}
+    return {"type": "http.request", "body": chunk, "more_body": True}
 
 
 def _octets(value: str) -> bytes:

@@ -44,14 +44,14 @@ def in_flask(hooks: Hookcatch) -> WsgiCaller:
     return made
 
 
-def in_fastapi(hooks: Hookcatch) -> AsgiCaller:
-    app = fastapi.FastAPI()
+def in_fastapi(hooks: Hookcatch, **options: Any) -> AsgiCaller:
+    app = fastapi.FastAPI(**options)
     app.include_router(hookcatch.fastapi.router(hooks, PREFIX))
     return AsgiCaller(hooks, app, PREFIX)
 
 
-def in_starlette(hooks: Hookcatch) -> AsgiCaller:
-    made = AsgiCaller(hooks, Starlette(routes=[Mount(PREFIX, hooks)]), PREFIX)
+def in_starlette(hooks: Hookcatch, **options: Any) -> AsgiCaller:
+    made = AsgiCaller(hooks, Starlette(routes=[Mount(PREFIX, hooks)], **options), PREFIX)
     made.lacks = frozenset({"bare prefix"})
     return made
 
@@ -198,9 +198,9 @@ def _parsed(answer: bytes) -> Answer | None:
     return Answer(int(status.split()[1]), headers, body)
 
 
-def in_aiohttp(hooks: Hookcatch) -> SocketCaller:
+def in_aiohttp(hooks: Hookcatch, **options: Any) -> SocketCaller:
     async def start(port: int) -> Callable[[], Awaitable[None]]:
-        app = web.Application()
+        app = web.Application(**options)
         hookcatch.aiohttp.setup(app, hooks, PREFIX)
         runner = web.AppRunner(app)
         await runner.setup()
@@ -210,10 +210,11 @@ def in_aiohttp(hooks: Hookcatch) -> SocketCaller:
     return SocketCaller(hooks, start)
 
 
-def in_sanic(hooks: Hookcatch) -> SocketCaller:
+def in_sanic(hooks: Hookcatch, prepare: Callable[[Any], Any] = lambda app: None) -> SocketCaller:
     async def start(port: int) -> Callable[[], Awaitable[None]]:
         app = sanic.Sanic(f"shop_{port}", configure_logging=False)
         app.config.TOUCHUP = False  # it rewrites its own code, once a process
+        prepare(app)
         hookcatch.sanic.setup(app, hooks, PREFIX)
         server = await app.create_server("127.0.0.1", port, access_log=False)
         assert server is not None
@@ -231,9 +232,9 @@ def in_sanic(hooks: Hookcatch) -> SocketCaller:
     return SocketCaller(hooks, start)
 
 
-def in_tornado(hooks: Hookcatch) -> SocketCaller:
+def in_tornado(hooks: Hookcatch, **settings: Any) -> SocketCaller:
     async def start(port: int) -> Callable[[], Awaitable[None]]:
-        app = tornado.web.Application()
+        app = tornado.web.Application(**settings)
         hookcatch.tornado.setup(app, hooks, PREFIX)
         server = app.listen(port, "127.0.0.1")
 
