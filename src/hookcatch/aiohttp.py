@@ -48,8 +48,11 @@ def setup(app: web.Application, hooks: Hookcatch, prefix: str = "/hooks") -> Non
 
 
 async def _chunk(request: web.Request) -> asgi.Message:
-    """What is there of the body; the limit is the source's, not the app's `client_max_size`."""
+    """What is there of the body, or all that a middleware has read before us and aiohttp has kept; the limit is the
+    source's, not the app's `client_max_size`."""
     try:
+        if request.content.at_eof():
+            return {"type": "http.request", "body": await request.read()}
         chunk = await request.content.readany()
     except (web.RequestPayloadError, ConnectionError):
         return {"type": "http.disconnect"}

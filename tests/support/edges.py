@@ -21,7 +21,9 @@ from . import django_project
 Pairs = Sequence[tuple[bytes, bytes]]
 
 
-Lack = Literal["unread", "pause", "bare prefix", "exact paths", "twins", "lengths", "head bodies", "peer"]
+Lack = Literal[
+    "unread", "pause", "bare prefix", "exact paths", "twins", "lengths", "heads", "head bodies", "peer"
+]
 """What an edge cannot show, or its framework has done before us:
 
 unread       how much of a body was not read
@@ -30,6 +32,7 @@ bare prefix  without a slash at its end it is redirected
 exact paths  `//shop` is tidied to `/shop`
 twins        headers of one name are joined
 lengths      the server itself refuses a length that is none, and a body that does not have it
+heads        the server itself refuses a head that is too large
 head bodies  an answer to HEAD has none
 peer         the address at the socket is not told
 """

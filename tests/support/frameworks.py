@@ -15,6 +15,8 @@ import flask
 import functions_framework
 import litestar
 import quart
+import sanic
+import tornado.web
 from aiohttp import web
 from lab.processes import free_port
 from litestar.handlers import asgi as litestar_asgi
@@ -24,6 +26,8 @@ from starlette.routing import Mount
 import hookcatch.aiohttp
 import hookcatch.fastapi
 import hookcatch.flask
+import hookcatch.sanic
+import hookcatch.tornado
 from hookcatch import Hookcatch, asgi
 from hookcatch.aws_lambda import lambda_handler
 from hookcatch.google_functions import http_function
@@ -40,14 +44,14 @@ def in_flask(hooks: Hookcatch) -> WsgiCaller:
     return made
 
 
-def in_fastapi(hooks: Hookcatch) -> AsgiCaller:
-    app = fastapi.FastAPI()
+def in_fastapi(hooks: Hookcatch, **options: Any) -> AsgiCaller:
+    app = fastapi.FastAPI(**options)
     app.include_router(hookcatch.fastapi.router(hooks, PREFIX))
     return AsgiCaller(hooks, app, PREFIX)
 
 
-def in_starlette(hooks: Hookcatch) -> AsgiCaller:
-    made = AsgiCaller(hooks, Starlette(routes=[Mount(PREFIX, hooks)]), PREFIX)
+def in_starlette(hooks: Hookcatch, **options: Any) -> AsgiCaller:
+    made = AsgiCaller(hooks, Starlette(routes=[Mount(PREFIX, hooks)], **options), PREFIX)
     made.lacks = frozenset({"bare prefix"})
     return made
 
@@ -135,7 +139,7 @@ class SocketCaller:
         self, hooks: Hookcatch, start: Callable[[int], Awaitable[Callable[[], Awaitable[None]]]]
     ) -> None:
         self.hooks, self.prefix = hooks, PREFIX
-        self.lacks: frozenset[Lack] = frozenset({"unread", "pause", "lengths", "head bodies"})
+        self.lacks: frozenset[Lack] = frozenset({"unread", "pause", "lengths", "heads", "head bodies"})
         self.loop = asyncio.new_event_loop()
         self.port = free_port()
         self.stop = self.loop.run_until_complete(start(self.port))
@@ -189,18 +193,56 @@ def _parsed(answer: bytes) -> Answer | None:
     if not head:
         return None
     status, *lines = head.decode("latin-1").split("\r\n")
-    headers = dict(line.split(": ", 1) for line in lines)
-    return Answer(int(status.split()[1]), {name.lower(): value for name, value in headers.items()}, body)
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    headers.pop("date", None)  # the server's own, and another one each second
+    return Answer(int(status.split()[1]), headers, body)
 
 
-def in_aiohttp(hooks: Hookcatch) -> SocketCaller:
+def in_aiohttp(hooks: Hookcatch, **options: Any) -> SocketCaller:
     async def start(port: int) -> Callable[[], Awaitable[None]]:
-        app = web.Application()
+        app = web.Application(**options)
         hookcatch.aiohttp.setup(app, hooks, PREFIX)
         runner = web.AppRunner(app)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
         return runner.cleanup
+
+    return SocketCaller(hooks, start)
+
+
+def in_sanic(hooks: Hookcatch, prepare: Callable[[Any], Any] = lambda app: None) -> SocketCaller:
+    async def start(port: int) -> Callable[[], Awaitable[None]]:
+        app = sanic.Sanic(f"shop_{port}", configure_logging=False)
+        app.config.TOUCHUP = False  # it rewrites its own code, once a process
+        prepare(app)
+        hookcatch.sanic.setup(app, hooks, PREFIX)
+        server = await app.create_server("127.0.0.1", port, access_log=False)
+        assert server is not None
+        await server.startup()
+        await server.before_start()
+        await server.start_serving()
+
+        async def stop() -> None:
+            await server.close()
+            await server.after_stop()
+            sanic.Sanic.unregister_app(app)
+
+        return stop
+
+    return SocketCaller(hooks, start)
+
+
+def in_tornado(hooks: Hookcatch, **settings: Any) -> SocketCaller:
+    async def start(port: int) -> Callable[[], Awaitable[None]]:
+        app = tornado.web.Application(**settings)
+        hookcatch.tornado.setup(app, hooks, PREFIX)
+        server = app.listen(port, "127.0.0.1")
+
+        async def stop() -> None:
+            server.stop()
+            await server.close_all_connections()
+
+        return stop
 
     return SocketCaller(hooks, start)
 
@@ -230,5 +272,7 @@ FRAMEWORKS: dict[str, Callable[[Hookcatch], Edge]] = {
     "lambda-alb": in_lambda("alb", encoded=False),
     "google-functions": in_google_functions,
     "aiohttp": in_aiohttp,
+    "sanic": in_sanic,
+    "tornado": in_tornado,
 }
 ALL = {**EDGES, **FRAMEWORKS}

@@ -20,6 +20,8 @@ EXTRAS = {
     "flask": ("flask", "flask"),
     "fastapi": ("fastapi", "fastapi"),
     "aiohttp": ("aiohttp", "aiohttp"),
+    "sanic": ("sanic", "sanic"),
+    "tornado": ("tornado", "tornado"),
     "sqlalchemy": ("sqlalchemy", "sqlalchemy"),
     "google_functions": ("flask", "google-functions"),
 }

@@ -216,8 +216,8 @@ def test_too_many_or_too_large_headers_are_431(edge: Edge, hooks: Hookcatch):
     many = [*request.headers, *[(b"x-%d" % n, b"1") for n in range(MAX_HEADERS)]]
     large = [*request.headers, (b"x-large", b"x" * MAX_HEADER_BYTES)]
     for headers in (many, large):
-        answer = post(edge, request, headers=headers)
-        if "lengths" in edge.lacks and answer.status == 400:
+        answer = edge.call("POST", f"{edge.prefix}/shop", headers, [request.body])
+        if "heads" in edge.lacks and (answer is None or answer.status in (400, 413)):
             continue
         refused(answer, 431, "Request Header Fields Too Large")
 
