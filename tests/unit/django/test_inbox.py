@@ -7,13 +7,10 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hookcatch.core.errors import ConfigurationError, InboxUnavailable
 from hookcatch.core.model import Accepted, Close, Duplicate, Duplicates
 from hookcatch.core.secret import Secret
-from hookcatch.django.text import digest, text, untext
 from support import django_project
 
 from .conftest import event
@@ -56,7 +53,7 @@ def test_a_connection_that_is_lost_in_the_middle_is_unavailable_and_nothing_was_
         pytest.skip("has no server")
 
     def dies(db: Any) -> None:
-        from hookcatch.django import ops, rows
+        from hookcatch.inbox.shared import ops, rows
 
         one = event("lost")
         ops.accept(db, [(one, rows.new_event(one))], None, Duplicates())
@@ -247,27 +244,3 @@ def test_the_migrations_are_those_of_the_models():
     from django.core.management import call_command
 
     call_command("makemigrations", "hookcatch", check=True, dry_run=True, verbosity=0)
-
-
-def test_the_states_whose_bodies_go_first_are_those_that_ended_and_are_not_kept_long():
-    from hookcatch.django.queries import _LIGHT
-    from hookcatch.inbox.rules import ENDED, KEPT_LONG
-
-    assert ENDED - KEPT_LONG == _LIGHT
-
-
-anything = st.text(st.characters(categories=None) | st.sampled_from("\x00\x10\ud800\udfff01"))
-
-
-@given(anything, anything)
-def test_every_text_comes_back_and_keeps_its_beginning(one, other):
-    assert untext(text(one)) == one
-    assert "\x00" not in text(one)
-    text(one).encode()
-    assert text(one + other).startswith(text(one))
-    assert text(one).startswith(text(other)) == one.startswith(other)
-
-
-@given(st.lists(anything), st.lists(anything))
-def test_keys_differ_where_their_parts_do(one, other):
-    assert (digest(*one) == digest(*other)) == (one == other)

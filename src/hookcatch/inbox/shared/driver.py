@@ -17,8 +17,8 @@ AGAIN: frozenset[object] = frozenset({"40001", "40P01", "55P03", 1205, 1213})
 READ_ONLY: frozenset[object] = frozenset({"25006", 1290, 1836})
 """The server was made a standby: another connection may find the new primary."""
 
-OVER: frozenset[object] = frozenset({"25P01", "25P02", "3B001", 1305})
-"""There is no transaction, it failed, or the savepoint is not of this one."""
+OVER: frozenset[object] = frozenset({"25P01", "25P02", "3B001", 1305, "no such savepoint: hookcatch"})
+"""There is no transaction, it failed, or the savepoint is not of this one (for which SQLite has words only)."""
 
 
 @dataclass(frozen=True, slots=True)
