@@ -47,6 +47,7 @@ def driver_of(alias: str) -> Driver:
         error=Error,
         broken=(OperationalError, InterfaceError),
         code=_code,
+        can_be_gone=connection.vendor != "sqlite",
     )
 
 

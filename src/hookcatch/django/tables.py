@@ -1,6 +1,6 @@
 """The tables of the inbox in a migration of Django's: made by the SQL of the servers' inbox, under its numbers.
 
-So a `hookcatch worker` without Django can work at the same tables on PostgreSQL, MySQL and MariaDB, whoever made them.
+So a `hookcatch worker` without Django can work at the same tables on a server, whoever made them.
 """
 
 from __future__ import annotations

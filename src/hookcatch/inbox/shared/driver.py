@@ -33,6 +33,7 @@ class Driver:
         error: the root of the library's errors.
         broken: those after which a connection is not trusted any more.
         code: the server's own code of an error.
+        can_be_gone: whether a connection can have been lost; where not, what fails at BEGIN waited for a lock.
     """
 
     place: str
@@ -44,6 +45,7 @@ class Driver:
     error: type[Exception]
     broken: tuple[type[Exception], ...]
     code: Callable[[Exception], object]
+    can_be_gone: bool = True
 
     def is_passing(self, error: Exception) -> bool:
         """Whether the server took a transaction back that may succeed when it is tried again."""
