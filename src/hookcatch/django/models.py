@@ -9,11 +9,13 @@ it is never two of these, and so one index serves the workers and the housekeepi
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import models
 
 from hookcatch.inbox.rules import ENDED
-from hookcatch.inbox.shared.text import untext
+from hookcatch.inbox.shared.text import text, untext
+from hookcatch.observe.logs import escape
 
 STATES = ("pending", "running", "handling", "failed", "succeeded", "ignored", "invalid", "dead", "discarded")
 
@@ -24,6 +26,10 @@ class StoredText(models.TextField):
     def from_db_value(self, value: str | None, *_: object) -> str | None:
         """As it was sent."""
         return None if value is None else untext(value)
+
+    def get_prep_value(self, value: Any) -> Any:
+        """As it is stored."""
+        return text(value) if isinstance(value, str) else value
 
 
 class Event(models.Model):
@@ -71,7 +77,7 @@ class Event(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.source} {self.event_id}"
+        return escape(f"{self.source} {self.event_id}")
 
     @property
     def received(self) -> datetime:
@@ -108,7 +114,7 @@ class Run(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"{self.handler}: {self.state}"
+        return escape(f"{self.handler}: {self.state}")
 
 
 class Secret(models.Model):
@@ -124,4 +130,4 @@ class Secret(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"{self.source} {self.tenant}"
+        return escape(f"{self.source} {self.tenant}")

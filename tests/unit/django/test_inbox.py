@@ -234,7 +234,8 @@ def test_the_orm_reads_what_the_inbox_wrote(inbox, alias):
     assert (row.seq, row.event_id, row.type, bytes(row.body)) == (1, "a\x00\ud800", "\u20ac", b"\x00\xff")
     assert (row.state, row.error, row.at) == ("dead", "why", 1000.0)
     assert row.received.isoformat() == row.finished.isoformat() == "1970-01-01T00:16:40+00:00"
-    assert str(row) == "shop a\x00\ud800"
+    assert str(row) == r"shop a\x00\ud800"
+    assert Event.objects.using(alias).get(event_id="a\x00\ud800") == row
     run = row.runs.get()
     assert (run.pk, str(run)) == ((1, run.run_key), "h: succeeded")
     assert RunRow.objects.using(alias).get(event=row, handler="h").attempts == 1
