@@ -84,7 +84,7 @@ def environment(place: Path, **more: str) -> dict[str, str]:
     return {
         **kept,
         "DATABASE": str(place / "shop.sqlite3"),
-        "PYTHONPATH": str(place / "app"),
+        "PYTHONPATH": f"{place / 'app'}:{os.environ.get('PYTHONPATH', '')}",
         "DEBUG": "0",
         **more,
     }
@@ -111,8 +111,13 @@ class Shop:
         )  # fmt: skip
 
     def start(self) -> None:
-        where = ["--port", str(self.port)] if self.server == "uvicorn" else ["-b", f"127.0.0.1:{self.port}"]
-        words = [sys.executable, "-m", *SERVERS[self.server], *where]
+        if self.server == "runserver":
+            words = [sys.executable, str(self.app / "manage.py"), "runserver", str(self.port)]
+        else:
+            where = (
+                ["--port", str(self.port)] if self.server == "uvicorn" else ["-b", f"127.0.0.1:{self.port}"]
+            )
+            words = [sys.executable, "-m", *SERVERS[self.server], *where]
         self.process = Process(words, self.environ, self.place / "log", self.port)
         self.process.start()
         asyncio.run(self.process.ready())
@@ -190,7 +195,7 @@ def test_killed_in_the_middle_nothing_is_lost_and_nothing_doubled(shop: Shop):
         shop.wait_for(lambda request=request: told(shop, request) == 200)
     shop.kill()  # with what is acknowledged and not yet handled
     shop.start()
-    assert told(shop, shop.order("o_last")) == 200
+    shop.wait_for(lambda: told(shop, shop.order("o_last")) == 200)
     wanted = Counter([*numbers, "o_last"])
     shop.wait_for(lambda: shop.orders() == wanted)
     assert shop.manage("hookcatch", "events", "list", "--state", "pending").stdout.count("evt_") == 0
@@ -213,6 +218,38 @@ def test_a_forgery_is_refused_over_the_wire(tmp_path: Path):
         shop.wait_for(lambda: shop.orders() == Counter(["o_1"]))
     finally:
         shop.kill()
+
+
+@pytest.mark.parametrize("asynchronous", ["0", "1"])
+def test_runserver_handles_what_comes_before_and_after_it_has_loaded_changed_code(
+    tmp_path: Path, asynchronous: str
+):
+    shop = Shop(tmp_path, "runserver", ASYNCHRONOUS=asynchronous, PYTHONUNBUFFERED="1")
+    try:
+        shop.start()
+        assert shop.post(shop.order("o_1")) == 200
+        shop.wait_for(lambda: shop.orders() == Counter(["o_1"]))
+        shop.wait_for(lambda: touched(shop.app / "orders" / "webhooks.py") and has_started_again(shop))
+        shop.wait_for(lambda: told(shop, shop.order("o_2")) == 200)
+        shop.wait_for(lambda: answered(shop) == Counter(["o_1", "o_2"]))
+    finally:
+        shop.kill()
+
+
+def touched(file: Path) -> bool:
+    os.utime(file, (time.time() + 5, time.time() + 5))
+    return True
+
+
+def has_started_again(shop: Shop) -> bool:
+    return (shop.place / "log").read_text().count("Performing system checks") > 1
+
+
+def answered(shop: Shop) -> Counter[str]:
+    try:
+        return shop.orders()
+    except OSError:
+        return Counter()
 
 
 def commands() -> list[list[str]]:

@@ -55,7 +55,7 @@ def test_the_quickstart_works_as_it_is_written(project: Path):
     port = free_port()
     server = Process(
         [sys.executable, str(project / "manage.py"), "runserver", "--noreload", str(port)],
-        {**os.environ, "PYTHONPATH": str(project)},
+        {**os.environ, "PYTHONPATH": f"{project}:{os.environ.get('PYTHONPATH', '')}"},
         project / "log",
         port,
     )

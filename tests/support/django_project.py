@@ -22,7 +22,7 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 NAME = f"hookcatch_test_{WORKER or 'main'}_{os.getpid()}"
 """A database of this process alone, dropped at its end."""
 
-TABLES = ("django_hookcatch_run", "django_hookcatch_event")
+TABLES = ("hookcatch_run", "hookcatch_event")
 """Those that count."""
 STORES = ("django-sqlite", "django-postgres", "django-mysql")
 
@@ -157,6 +157,6 @@ def empty(alias: str) -> None:
         else:
             for table in TABLES:
                 cursor.execute(f"DELETE FROM {table}")
-            cursor.execute("DELETE FROM sqlite_sequence WHERE name LIKE 'django_hookcatch%'")
-        cursor.execute("DELETE FROM django_hookcatch_secret")
+            cursor.execute("DELETE FROM sqlite_sequence WHERE name LIKE 'hookcatch%'")
+        cursor.execute("DELETE FROM hookcatch_secret")
     connection.close()

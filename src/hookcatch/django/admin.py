@@ -14,6 +14,8 @@ from django.utils.safestring import SafeString
 
 from hookcatch.core.ports import Inbox
 from hookcatch.inbox.rules import DISCARDABLE, REPLAYABLE
+from hookcatch.inbox.shared.text import text, untext
+from hookcatch.observe.logs import escape
 
 from . import hooks
 from .models import Event, Run
@@ -49,11 +51,11 @@ class TypeFilter(admin.SimpleListFilter):
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
         """By name."""
         recent = model_admin.get_queryset(request).order_by("-seq").values_list("type", flat=True)[:RECENT]
-        return [(name, name) for name in sorted(set(recent))]
+        return [(text(name), escape(name)) for name in sorted(set(recent))]
 
     def queryset(self, request: Any, queryset: QuerySet[Event]) -> QuerySet[Event]:
         """Of this type."""
-        return queryset.filter(type=self.value()) if self.value() else queryset
+        return queryset.filter(type=untext(self.value() or "")) if self.value() else queryset
 
 
 class ReceivedFilter(admin.SimpleListFilter):
@@ -73,21 +75,31 @@ class ReceivedFilter(admin.SimpleListFilter):
         return queryset.filter(received_at__gte=hooks().clock() - int(self.value() or 0) * DAY)
 
 
+def _text(name: str, title: str) -> Any:
+    """A column of text from outside, in which nothing is hidden and nothing breaks a page."""
+
+    @admin.display(description=title, ordering=name)
+    def show(event: Event) -> str:
+        return escape(getattr(event, name))
+
+    return staticmethod(show)
+
+
 @admin.register(Event)
 class EventAdmin(admin.ModelAdmin):
     """What came, what became of it, and why."""
 
-    list_display = ("seq", "source", "type", "event_id", "state", "attempt", "received_on", "why")
+    list_display = ("seq", "of_source", "of_type", "named", "state", "attempt", "received_on", "why")
     list_filter = (SourceFilter, "state", TypeFilter, ReceivedFilter)
-    search_fields = ("=event_id",)
+    search_fields = ("event_id__exact",)
     search_help_text = "The sender's id of an event, whole."
     show_full_result_count = False
     ordering = ("-seq",)
     list_per_page = 50
     actions = ("replay", "discard")
     fields = (
-        ("source", "tenant"),
-        ("event_id", "type"),
+        ("of_source", "of_tenant"),
+        ("named", "of_type"),
         ("state", "why"),
         ("received_on", "due_on", "finished_on"),
         ("attempt", "lost", "replays"),
@@ -157,6 +169,11 @@ class EventAdmin(admin.ModelAdmin):
         level = messages.SUCCESS if count else messages.WARNING
         self.message_user(request, f"{done}: {count}.", level)
 
+    of_source = _text("source", "source")
+    of_tenant = _text("tenant", "tenant")
+    of_type = _text("type", "type")
+    named = _text("event_id", "id")
+
     @admin.display(description="received", ordering="seq")
     def received_on(self, event: Event) -> Any:
         """When it came."""
@@ -175,7 +192,7 @@ class EventAdmin(admin.ModelAdmin):
     @admin.display(description="reason")
     def why(self, event: Event) -> str:
         """Why it is not done."""
-        return str(event.error)[:500]
+        return escape(event.error, 500)
 
     @admin.display(description="handlers")
     def attempts(self, event: Event) -> SafeString | str:
@@ -184,13 +201,13 @@ class EventAdmin(admin.ModelAdmin):
         return format_html_join(
             "",
             "<p>{}: <b>{}</b> after {} attempts {}</p>",
-            ((r.handler, r.state, r.attempts, r.error) for r in runs),
+            ((escape(r.handler), r.state, r.attempts, escape(r.error, 500)) for r in runs),
         ) or ("none has run" if event.state != "ignored" else "none wants it")
 
     @admin.display(description="headers")
     def kept_headers(self, event: Event) -> SafeString:
         """Those that were kept; credentials never are."""
-        lines = [f"{name}: {value}" for name, value in json.loads(event.headers).items()]
+        lines = [escape(f"{name}: {value}", 2000) for name, value in json.loads(event.headers).items()]
         return format_html("<pre>{}</pre>", "\n".join(lines))
 
     @admin.display(description="payload")

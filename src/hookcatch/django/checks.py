@@ -6,12 +6,14 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.db import router as databases
+from django.http.request import validate_host
 from django.urls import URLPattern, get_resolver
 from django.urls.resolvers import LocalePrefixPattern
 
@@ -29,6 +31,9 @@ READERS: Mapping[str, str] = {
     "drf_api_logger.middleware.api_logger_middleware.APILoggerMiddleware": "it records the bodies of requests",
 }
 """Middleware that is known to read a body before the view sees it."""
+
+CSRF = "django.middleware.csrf.CsrfViewMiddleware"
+LOGIN = "django.contrib.auth.middleware.LoginRequiredMiddleware"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,43 @@ def _check_atomic_requests(found: Found) -> Iterator[CheckMessage]:
                 )
 
 
+def _check_exempt(found: Found) -> Iterator[CheckMessage]:
+    for mount in found.mounts:
+        asks = [
+            what
+            for middleware, what, is_exempt in (
+                (CSRF, "a CSRF token", getattr(mount.view, "csrf_exempt", False)),
+                (LOGIN, "a login", not getattr(mount.view, "login_required", True)),
+            )
+            if middleware in settings.MIDDLEWARE and not is_exempt
+        ]
+        if asks:
+            yield checks.Warning(
+                f"the view of the webhooks at {'/' + mount.before!r} asks for {' and '.join(asks)}",
+                hint="No sender has one: wrap the view with functools.wraps, which keeps what it is exempt from, or "
+                "include hookcatch.django.urls.",
+                id="hookcatch.W009",
+            )
+
+
+def _check_host(found: Found) -> Iterator[CheckMessage]:
+    host = urlsplit(found.conf.public_url).hostname
+    if not host:
+        return
+    if not settings.DEBUG and not validate_host(host, settings.ALLOWED_HOSTS):
+        yield checks.Warning(
+            f"senders call {host!r}, which by ALLOWED_HOSTS is answered with 400",
+            hint="Add it, unless the proxy in front calls this site by another name.",
+            id="hookcatch.W010",
+        )
+    if settings.PREPEND_WWW and not host.startswith("www."):
+        yield checks.Warning(
+            f"senders call {host!r}, and PREPEND_WWW redirects them, which no sender follows",
+            hint='Register URLs with "www." and say so in HOOKCATCH["PUBLIC_URL"].',
+            id="hookcatch.W011",
+        )
+
+
 def _check_middleware(found: Found) -> Iterator[CheckMessage]:
     for name in settings.MIDDLEWARE:
         if name in READERS:
@@ -190,6 +232,8 @@ _CHECKS: tuple[Callable[[Found], Iterator[CheckMessage]], ...] = (
     _check_slash,
     _check_language,
     _check_atomic_requests,
+    _check_exempt,
+    _check_host,
     _check_middleware,
     _check_upload_limit,
     _check_proxy,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from django.conf import settings
 from django.core import mail
@@ -13,6 +13,7 @@ from django.core import mail
 from hookcatch.app import Hookcatch
 from hookcatch.core.errors import ConfigurationError
 from hookcatch.core.ports import LEASE, Retention
+from hookcatch.inbox.shared.inbox import ServerOptions
 from hookcatch.runtime import Runtime
 from hookcatch.source import SourceOptions
 
@@ -32,6 +33,7 @@ class Conf:
         public_url: the URL under which the include is reached from outside, for senders that sign it:
             `https://shop.example.com/hooks`.
         database: the alias of the database that keeps the inbox. For `atomic` handlers it is that of their models.
+        durability: `best_effort` to go on with a server that may lose a commit, which is refused otherwise.
         worker: whether the processes that serve also run handlers; False with `manage.py hookcatch worker` beside.
         concurrency: how many events a process works on at a time.
         lease: seconds until another worker takes over the event of one that died.
@@ -42,6 +44,7 @@ class Conf:
     sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     public_url: str = ""
     database: str = "default"
+    durability: Literal["strict", "best_effort"] = "strict"
     worker: bool = True
     concurrency: int = 10
     lease: float = LEASE
@@ -62,6 +65,10 @@ def read(given: Any) -> Conf:
     if not isinstance(conf.sources, Mapping):
         raise ConfigurationError(
             f'settings.{SETTING}["SOURCES"] is a dict of dicts, by the names of the sources'
+        )
+    if conf.durability not in ("strict", "best_effort"):
+        raise ConfigurationError(
+            f'settings.{SETTING}["DURABILITY"] is "strict" or "best_effort", not {conf.durability!r}'
         )
     for name, options in conf.sources.items():
         where = f'settings.{SETTING}["SOURCES"][{name!r}]'
@@ -107,7 +114,7 @@ def build(conf: Conf) -> Hookcatch:
         return hooks.clock()
 
     hooks = ProjectHooks(
-        DjangoInbox(conf.database, clock=clock, is_test=is_test),
+        DjangoInbox(conf.database, clock=clock, options=ServerOptions(conf.durability), is_test=is_test),
         public_url=conf.public_url,
         concurrency=conf.concurrency,
         worker=conf.worker,

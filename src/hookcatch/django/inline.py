@@ -8,12 +8,12 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import connections, transaction
+from django.db import transaction
 
 from hookcatch.core.errors import HookcatchError
-
-from .dialect import Db
-from .link import Borrowed
+from hookcatch.inbox.shared.dialect import Db
+from hookcatch.inbox.shared.driver import Driver
+from hookcatch.inbox.shared.transaction import Statements
 
 T = TypeVar("T")
 
@@ -21,10 +21,10 @@ T = TypeVar("T")
 class Inline:
     """In the place of the writer: a `TestCase` wraps a test in a transaction, which other connections do not see."""
 
-    def __init__(self, alias: str) -> None:
-        self._alias = alias
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
 
-    def submit(self, op: Callable[[Db], T | HookcatchError], *, wakes: bool = False) -> Future[T]:
+    def submit(self, op: Callable[[Db], T | HookcatchError]) -> Future[T]:
         """Do it. Under an event loop it is done in the thread that async code has for the database."""
         future: Future[T] = Future()
         try:
@@ -38,8 +38,9 @@ class Inline:
 
     def _do(self, op: Callable[[Db], T | HookcatchError], future: Future[T]) -> None:
         try:
-            with transaction.atomic(using=self._alias):
-                result = op(Borrowed(connections[self._alias]))
+            connection = self._driver.connect_for_effects()
+            with transaction.atomic(using=connection.alias):
+                result = op(Statements(self._driver.cursor(connection), self._driver.dialect))
         except Exception as error:
             future.set_exception(error)
             return

@@ -1,5 +1,7 @@
 """The inbox as tables of the project. Read them with the ORM as you like; write through the inbox.
 
+They are those of any inbox in a server, made by the same SQL: see `hookcatch.django.tables`.
+
 An event's one `at` is when it is due (`pending`), until when it is leased (`running`, `handling`) or when it ended:
 it is never two of these, and so one index serves the workers and the housekeeping alike.
 """
@@ -7,22 +9,27 @@ it is never two of these, and so one index serves the workers and the housekeepi
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import models
 
 from hookcatch.inbox.rules import ENDED
-
-from .text import untext
+from hookcatch.inbox.shared.text import text, untext
+from hookcatch.observe.logs import escape
 
 STATES = ("pending", "running", "handling", "failed", "succeeded", "ignored", "invalid", "dead", "discarded")
 
 
 class StoredText(models.TextField):
-    """Text from outside: what a database cannot take is escaped, see `hookcatch.django.text`."""
+    """Text from outside: what a database cannot take is escaped, see `hookcatch.inbox.shared.text`."""
 
     def from_db_value(self, value: str | None, *_: object) -> str | None:
         """As it was sent."""
         return None if value is None else untext(value)
+
+    def get_prep_value(self, value: Any) -> Any:
+        """As it is stored."""
+        return text(value) if isinstance(value, str) else value
 
 
 class Event(models.Model):
@@ -44,7 +51,7 @@ class Event(models.Model):
     content_key = models.CharField(max_length=64, null=True)
     format = models.CharField(max_length=16)
     headers = models.TextField()
-    lease_token = models.CharField(max_length=100, null=True)
+    lease_token = models.CharField(max_length=255, null=True)
     leased_at = models.FloatField(null=True)
     attempt = models.IntegerField()
     lost = models.IntegerField()
@@ -56,7 +63,7 @@ class Event(models.Model):
     reply = models.TextField(null=True)
 
     class Meta:
-        db_table = "django_hookcatch_event"
+        db_table = "hookcatch_event"
         ordering = ("-seq",)
         default_permissions = ("view",)
         permissions = (
@@ -70,7 +77,7 @@ class Event(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.source} {self.event_id}"
+        return escape(f"{self.source} {self.event_id}")
 
     @property
     def received(self) -> datetime:
@@ -91,6 +98,7 @@ class Event(models.Model):
 class Run(models.Model):
     """One handler's work on one event, as of its last attempt."""
 
+    pk = models.CompositePrimaryKey("event_id", "run_key")
     event = models.ForeignKey(Event, models.CASCADE, related_name="runs", db_constraint=False, db_index=False)
     run_key = models.CharField(max_length=64, editable=False)  # a hash of the handler's name
     handler = StoredText()
@@ -102,12 +110,11 @@ class Run(models.Model):
     finished_at = models.FloatField(null=True)
 
     class Meta:
-        db_table = "django_hookcatch_run"
+        db_table = "hookcatch_run"
         default_permissions = ()
-        constraints = (models.UniqueConstraint(fields=["event", "run_key"], name="hookcatch_run_key"),)
 
     def __str__(self) -> str:
-        return f"{self.handler}: {self.state}"
+        return escape(f"{self.handler}: {self.state}")
 
 
 class Secret(models.Model):
@@ -119,8 +126,8 @@ class Secret(models.Model):
     secret = models.BinaryField()
 
     class Meta:
-        db_table = "django_hookcatch_secret"
+        db_table = "hookcatch_secret"
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"{self.source} {self.tenant}"
+        return escape(f"{self.source} {self.tenant}")

@@ -32,7 +32,9 @@ from hookcatch.core.wire import Request
 from . import hooks
 
 
-def deliver(client: Any, source: str, type: str, data: Any, *, id: str = "", **changed: Any) -> Any:
+def deliver(
+    client: Any, source: str, type: str, data: Any, *, id: str = "", tenant: str = "", **changed: Any
+) -> Any:
     """Send an event of a source through Django's test client, signed with the source's own secret.
 
     Args:
@@ -41,16 +43,17 @@ def deliver(client: Any, source: str, type: str, data: Any, *, id: str = "", **c
         type: the event's type.
         data: its data, as JSON values.
         id: its id; default a new one each time.
+        tenant: whose secret signs and whose path is called, where the source has several.
         **changed: what `Request.replace` changes after signing, to be a forger: `body=b"..."`.
     """
     chosen = hooks().sources[source]
-    request = chosen.sign(type, data, id=id or f"evt_{secrets.token_hex(8)}", url=chosen.endpoint.url)
-    return send(client, source, request.replace(**changed))
+    request = chosen.sign(type, data, id=id or f"evt_{secrets.token_hex(8)}", tenant=tenant)
+    return send(client, source, request.replace(**changed), tenant=tenant)
 
 
-def send(client: Any, source: str, request: Request) -> Any:
-    """Send a request as it is to the URL of a source."""
-    url = reverse("hookcatch:source", args=[hooks().sources[source].endpoint.path.strip("/")])
+def send(client: Any, source: str, request: Request, *, tenant: str = "") -> Any:
+    """Send a request as it is to the URL of a source, or of one of its tenants."""
+    url = reverse("hookcatch:root") + hooks().sources[source].path(tenant).lstrip("/")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
     kind = headers.pop("content-type", "application/octet-stream")
     query = urlsplit(request.url).query

@@ -2,118 +2,88 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from types import TracebackType
+from contextlib import ExitStack
 from typing import Any, NoReturn
 
-from django.db import connections, transaction
-from django.db.utils import InterfaceError, OperationalError
+from django.db import transaction
 
-from hookcatch.core.errors import ConfigurationError, HookcatchError, LeaseLost
+from hookcatch.core.errors import ConfigurationError, HookcatchError
 from hookcatch.core.model import Lease, Run
+from hookcatch.inbox.block import Block
+from hookcatch.inbox.shared import ops
+from hookcatch.inbox.shared.driver import Driver
+from hookcatch.inbox.shared.transaction import Statements, demand, demand_the_same, known, watch
 from hookcatch.inbox.writer import Lock
 
-from . import ops
-from .dialect import dialect_of
-from .link import Borrowed, explained
+from . import sqlite
 
 
-class DjangoTransaction:
+class DjangoTransaction(Block[Any]):
     """`with`: the ORM's writes in the block and the mark of the run are committed together, or neither is.
 
-    SQLite locks its whole database, so there the mark comes first and takes the lock. Elsewhere it comes last: the
-    row of an event whose handler takes its time must not stand in the way of heartbeats and of copies that arrive.
-    A worker that was replaced meanwhile finds that out at the end, and its effects are rolled back.
+    SQLite locks its whole database, so there the mark comes first and takes the lock. Elsewhere it comes last, as in
+    `ServerTransaction`.
     """
 
-    def __init__(self, alias: str, lock: Lock, lease: Lease, run: Run) -> None:
-        self._alias = alias
+    def __init__(self, driver: Driver, lock: Lock, lease: Lease, run: Run) -> None:
+        self._driver = driver
         self._lock = lock
         self._lease = lease
         self._run = run
-        self._opened = False
-        self._held: AbstractContextManager[None] | None = None
-        self._atomic: Any = None
-        self.committed: bool = False
+        self._connection: Any = None
+        self._entered: ExitStack | None = None
 
-    def __enter__(self) -> Any:
-        if self._opened:
-            raise ConfigurationError("this transaction was opened before: open it once in a run")
-        self._opened = True
-        connection = connections[self._alias]
-        self._held = self._lock.held()
-        self._held.__enter__()
+    def begin(self) -> Any:
+        """See `Block.begin`: the connection of this thread."""
+        self._connection = self._driver.connect_for_effects()
         try:
-            self._atomic = transaction.atomic(using=self._alias, durable=True)
-            self._atomic.__enter__()
-        except BaseException as error:
-            self._let_go()
-            raise _known(error) from error
-        try:
-            db = Borrowed(connection)
-            self._demand(
-                ops.mark(db, self._lease, self._run) if db.dialect.early_mark else ops.holds(db, self._lease)
-            )
-        except BaseException as error:
-            self._leave(error)
-            raise _known(error) from error
-        return connection
+            with ExitStack() as stack:
+                stack.callback(self._lock.close)
+                stack.enter_context(self._lock.held())
+                stack.enter_context(transaction.atomic(using=self._connection.alias, durable=True))
+                db = self._statements()
+                demand((self._mark if self._is_marked_first() else ops.holds)(db, self._lease), self._lease)
+                watch(db)
+                self._entered = stack.pop_all()
+        except Exception as error:
+            raise known(error, self._driver) from error
+        return self._connection
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._atomic is None:
+    def end(self, error: BaseException | None) -> None:
+        """See `Block.end`."""
+        stack, self._entered = self._entered, None
+        if stack is None:
             return
         if error is not None:
-            self._leave(error)
+            stack.__exit__(type(error), error, error.__traceback__)
             return
-        connection = connections[self._alias]
         try:
-            _refuse_if_rolled_back(connection)
-            if not dialect_of(connection).early_mark:
-                self._demand(ops.mark(Borrowed(connection), self._lease, self._run))
-        except BaseException as why:
-            self._leave(why)
-            raise _known(why) from why
-        try:
-            self._leave(None)
-        except (OperationalError, InterfaceError) as why:
-            raise _known(why) from why
+            with stack:
+                self._finish()
+        except Exception as why:
+            raise known(why, self._driver) from why
         self.committed = True
+
+    def _finish(self) -> None:
+        if self._connection.needs_rollback:
+            raise HookcatchError(
+                "a database error in the block was swallowed, or set_rollback was called: nothing was written"
+            )
+        db = self._statements()
+        demand_the_same(db, self._driver)
+        if not self._is_marked_first():
+            demand(self._mark(db, self._lease), self._lease)
+
+    def _is_marked_first(self) -> bool:
+        return self._driver.dialect is sqlite.DIALECT
+
+    def _mark(self, db: Statements, lease: Lease) -> bool:
+        return ops.mark(db, lease, self._run)
+
+    def _statements(self) -> Statements:
+        return Statements(self._driver.cursor(self._connection), self._driver.dialect)
 
     async def __aenter__(self) -> NoReturn:
         raise ConfigurationError(
             "Django's transactions are not for async code: make the handler a plain function, which runs in a thread"
         )
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Never reached: there is no way in."""
-
-    def _demand(self, holds: bool) -> None:
-        if not holds:
-            raise LeaseLost(f"event {self._lease.event.seq} is in other hands")
-
-    def _leave(self, error: BaseException | None) -> None:
-        try:
-            self._atomic.__exit__(type(error) if error else None, error, None)
-        finally:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        held, self._held = self._held, None
-        if held is not None:
-            held.__exit__(None, None, None)
-        self._lock.close()
-
-
-def _refuse_if_rolled_back(connection: Any) -> None:
-    if connection.needs_rollback:
-        raise HookcatchError(
-            "a database error in the block was swallowed, or set_rollback was called: nothing was written"
-        )
-
-
-def _known(error: BaseException) -> BaseException:
-    return explained(error) if isinstance(error, Exception) else error

@@ -8,6 +8,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.contrib.auth.decorators import login_not_required
 from django.core.handlers.asgi import ASGIRequest
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -26,6 +27,7 @@ logger: logging.Logger = logging.getLogger("hookcatch")
 _BLOCK = 64 << 10
 
 
+@login_not_required
 @csrf_exempt
 @transaction.non_atomic_requests
 def receive(request: HttpRequest, path: str = "") -> HttpResponse:
@@ -38,6 +40,7 @@ def receive(request: HttpRequest, path: str = "") -> HttpResponse:
     return _answer(_gone(request) if environ is None else wsgi.take(project, endpoint, environ))
 
 
+@login_not_required
 @csrf_exempt
 @transaction.non_atomic_requests
 async def receive_async(request: HttpRequest, path: str = "") -> HttpResponse:

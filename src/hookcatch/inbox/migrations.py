@@ -75,15 +75,20 @@ CREATE TABLE hookcatch_secret (
 """
 
 MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)
+_OF_DJANGO = "SELECT count(*) FROM pragma_table_info('hookcatch_event') WHERE name = 'event_key'"
 _VERSIONS = "CREATE TABLE IF NOT EXISTS hookcatch_schema (version INTEGER NOT NULL)"
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] | None = None) -> None:
     """Bring the tables to the newest version, all in the transaction that is open.
 
-    Raises ConfigurationError when they are newer than this code.
+    Raises ConfigurationError when they are newer than this code, or those of a Django project.
     """
     migrations = MIGRATIONS if migrations is None else migrations
+    if connection.execute(_OF_DJANGO).fetchone()[0]:
+        raise ConfigurationError(
+            "the tables in it are a Django project's: work on them with `manage.py hookcatch`, or use another file"
+        )
     connection.execute(_VERSIONS)
     (version,) = connection.execute("SELECT coalesce(max(version), 0) FROM hookcatch_schema").fetchone()
     if version > len(migrations):

@@ -41,12 +41,13 @@ def make_django(alias: str, directory: Path, clock: FakeClock) -> Inbox:
     """A directory stands for a store of its own: the tables are emptied when one is seen first."""
     django_project.database(alias)
     from hookcatch.django.inbox import DjangoInbox
+    from hookcatch.inbox.shared.inbox import ServerOptions
 
     seen = directory / alias
     if not seen.exists():
         django_project.empty(alias)
         seen.touch()
-    return DjangoInbox(alias, clock=clock)
+    return DjangoInbox(alias, clock=clock, options=ServerOptions(server_clock=False))
 
 
 @pytest.fixture(scope="session", autouse=True)

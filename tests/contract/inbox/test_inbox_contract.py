@@ -627,6 +627,11 @@ def test_a_waiting_event_can_be_discarded(inbox, event):
     assert inbox.next_due() is None
 
 
+def test_to_replay_or_discard_nothing_is_no_error(inbox):
+    assert inbox.replay([], now=1000.0).result() == 0
+    assert inbox.discard([], now=1000.0, why="nothing").result() == 0
+
+
 def test_events_in_work_or_ended_well_are_not_discarded(inbox, event, clock):
     accept(inbox, event("done"))
     end(inbox, "succeeded", clock.now)

@@ -29,9 +29,10 @@ def alias(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def inbox(alias: str) -> Iterator[Any]:
     from hookcatch.django.inbox import DjangoInbox
+    from hookcatch.inbox.shared.inbox import ServerOptions
 
     django_project.empty(alias)
-    inbox = DjangoInbox(alias, clock=lambda: 1000.0)
+    inbox = DjangoInbox(alias, clock=lambda: 1000.0, options=ServerOptions(server_clock=False))
     inbox.open()
     yield inbox
     inbox.close()

@@ -20,7 +20,7 @@ from django.test import override_settings  # noqa: E402
 from django.urls import include, path  # noqa: E402
 
 from hookcatch.django import router, views  # noqa: E402
-from hookcatch.django.checks import READERS, check_all  # noqa: E402
+from hookcatch.django.checks import CSRF, LOGIN, READERS, check_all  # noqa: E402
 
 Urls = Callable[..., str]
 SHOP = {"SOURCES": {"shop": {"provider": "standard_webhooks", "secret": whsec(0)}}}
@@ -87,11 +87,55 @@ def test_atomic_requests_round_a_view_that_a_project_wraps(urls, monkeypatch):
         return views.receive(request, path)
 
     wrapped.__wrapped__ = views.receive
+    wrapped.csrf_exempt = True
     own = urls(path("hooks/<path:path>", wrapped))
     assert ids(ROOT_URLCONF=own) == []
     monkeypatch.setitem(settings.DATABASES["default"], "ATOMIC_REQUESTS", True)
     assert ids(ROOT_URLCONF=own) == ["hookcatch.W004"]
     assert ids() == []
+
+
+@pytest.mark.parametrize(
+    ("exempt", "middleware", "expected"),
+    [
+        ((), CSRF, ["hookcatch.W009"]),
+        ((), LOGIN, ["hookcatch.W009"]),
+        (("csrf_exempt",), CSRF, []),
+        (("csrf_exempt",), LOGIN, ["hookcatch.W009"]),
+        ((), None, []),
+    ],
+)
+def test_a_view_that_a_project_wraps_without_what_it_is_exempt_from(urls, exempt, middleware, expected):
+    def wrapped(request: Any, path: str) -> Any:
+        return views.receive(request, path)
+
+    wrapped.__wrapped__ = views.receive
+    for name in exempt:
+        setattr(wrapped, name, True)
+    own = urls(path("hooks/<path:path>", wrapped))
+    assert ids(ROOT_URLCONF=own, MIDDLEWARE=[middleware] if middleware else []) == expected
+    assert ids(MIDDLEWARE=[middleware] if middleware else []) == []
+
+
+@pytest.mark.parametrize(
+    ("hosts", "debug", "expected"),
+    [
+        (["shop.example.com"], False, []),
+        ([".example.com"], False, []),
+        (["example.com"], False, ["hookcatch.W010"]),
+        ([], False, ["hookcatch.W010"]),
+        ([], True, []),
+    ],
+)
+def test_a_host_that_is_not_allowed(hosts, debug, expected):
+    known = {**SHOP, "PUBLIC_URL": "https://shop.example.com/hooks"}
+    assert ids(HOOKCATCH=known, ALLOWED_HOSTS=hosts, DEBUG=debug) == expected
+    assert ids(ALLOWED_HOSTS=hosts, DEBUG=debug) == []
+
+
+def test_a_host_that_is_redirected():
+    for host, expected in (("shop.example.com", ["hookcatch.W011"]), ("www.example.com", [])):
+        assert ids(HOOKCATCH={**SHOP, "PUBLIC_URL": f"https://{host}/hooks"}, PREPEND_WWW=True) == expected
 
 
 @pytest.mark.parametrize("name", READERS)

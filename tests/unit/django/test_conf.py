@@ -29,6 +29,7 @@ SOURCE = {"provider": "standard_webhooks", "secret": whsec(0)}
         ({"SOURCES": ["stripe"]}, "is a dict of dicts"),
         ({"SOURCES": {"stripe": "whsec_x"}}, "is a dict"),
         ({"SOURCES": {"stripe": {"secert": "x"}}}, "did you mean 'secret'"),
+        ({"DURABILITY": "some"}, 'is "strict" or "best_effort", not \'some\''),
     ],
 )
 def test_what_is_mistyped_is_an_error_that_says_what_was_meant(given, said):
@@ -46,12 +47,14 @@ def test_the_settings_are_what_the_hookcatch_does():
         "SOURCES": {"shop": {**SOURCE, "max_body": 5000}},
         "DATABASE": "django-sqlite",
         "CONCURRENCY": 3,
+        "DURABILITY": "best_effort",
         "WORKER": False,
         "PUBLIC_URL": "https://shop.example.com/hooks",
     }
     hooks = build(read(given))
     assert hooks.sources["shop"].endpoint.policy.max_body == 5000
     assert (hooks.concurrency, hooks.embedded, hooks._named_inbox().alias) == (3, False, "django-sqlite")
+    assert hooks._named_inbox().options.durability == "best_effort"
     assert set(given) < set(KEYS)
 
 

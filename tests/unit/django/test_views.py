@@ -87,3 +87,18 @@ def test_the_views_are_atomic_in_no_database(monkeypatch):
     from django.urls import resolve
 
     assert resolve("/hooks/shop").func._non_atomic_requests >= set(settings.DATABASES)
+
+
+@pytest.mark.parametrize("make", [DjangoCaller, DjangoAsyncCaller])
+def test_nobody_who_sends_has_to_log_in(make):
+    from django.conf import settings
+
+    needs_login = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    hooks = Hookcatch("memory:", worker=False)
+    shop = hooks.source("shop", "standard_webhooks", whsec(0))
+    with override_settings(MIDDLEWARE=needs_login):
+        edge: Edge = make(hooks)
+        try:
+            assert post(edge, shop.sign("order.created", {}, id="evt_1")).status == 200
+        finally:
+            edge.close()

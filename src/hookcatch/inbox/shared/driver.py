@@ -17,8 +17,8 @@ AGAIN: frozenset[object] = frozenset({"40001", "40P01", "55P03", 1205, 1213})
 READ_ONLY: frozenset[object] = frozenset({"25006", 1290, 1836})
 """The server was made a standby: another connection may find the new primary."""
 
-OVER: frozenset[object] = frozenset({"25P01", "25P02", "3B001", 1305})
-"""There is no transaction, it failed, or the savepoint is not of this one."""
+OVER: frozenset[object] = frozenset({"25P01", "25P02", "3B001", 1305, "no such savepoint: hookcatch"})
+"""There is no transaction, it failed, or the savepoint is not of this one (for which SQLite has words only)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Driver:
         error: the root of the library's errors.
         broken: those after which a connection is not trusted any more.
         code: the server's own code of an error.
+        can_be_gone: whether a connection can have been lost; where not, what fails at BEGIN waited for a lock.
     """
 
     place: str
@@ -44,6 +45,7 @@ class Driver:
     error: type[Exception]
     broken: tuple[type[Exception], ...]
     code: Callable[[Exception], object]
+    can_be_gone: bool = True
 
     def is_passing(self, error: Exception) -> bool:
         """Whether the server took a transaction back that may succeed when it is tried again."""

@@ -30,7 +30,7 @@ from hookcatch.core.model import (
 from hookcatch.core.ports import Clock, Query, Retention, Transaction
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Response
-from hookcatch.inbox.writer import Writer
+from hookcatch.inbox.writer import Lock, Writer
 
 from . import migrations, ops, queries, rows, secrets
 from .clock import ServerClock
@@ -76,11 +76,21 @@ class ServerInbox:
         driver: how the server is spoken to.
         clock: seconds since the epoch.
         options: see ServerOptions.
+        lock: held round what is written.
     """
 
     transactional = True
+    all_right = "?durability=best_effort"
+    """How to say that an event may be lost."""
 
-    def __init__(self, driver: Driver, *, clock: Clock, options: ServerOptions = ServerOptions()) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        *,
+        clock: Clock,
+        options: ServerOptions = ServerOptions(),
+        lock: Lock = NoLock(),
+    ) -> None:
         self.driver: Driver = driver
         self.options: ServerOptions = options
         self.durable: bool = True
@@ -89,14 +99,14 @@ class ServerInbox:
         self._opening = threading.Lock()
         self._opened = False
         self._inherited: list[Link | None] = []
-        self._writer = self._hand(partial(Link, driver, self._clock))
-        self._reader = self._hand(partial(ReadingLink, driver, self._clock))
+        self._writer = self._hand(partial(Link, driver, self._clock), lock)
+        self._reader = self._hand(partial(ReadingLink, driver, self._clock), NoLock())
         _inboxes.add(self)
 
-    def _hand(self, connect: Callable[[], Link]) -> Writer[Link]:
+    def _hand(self, connect: Callable[[], Link], lock: Lock) -> Writer[Link]:
         return Writer(
             connect,
-            NoLock(),
+            lock,
             on_due=self._wake,
             on_full=_nothing,
             explain=self.driver.explained,
@@ -137,16 +147,19 @@ class ServerInbox:
                 close_quietly(self.driver, connection)
 
     def _prepare(self, connection: Any) -> None:
-        migrations.migrate(connection, self.driver.schema)
+        self._make_tables(connection)
         why_not = self.driver.dialect.check(connection)
         self.durable = not why_not
         if why_not and self.options.durability == "strict":
             raise ConfigurationError(
                 f"{why_not}: an event that was acknowledged can be lost when the server stops; mend it, or say that "
-                "this is all right with ?durability=best_effort"
+                f"this is all right with {self.all_right}"
             )
         if why_not:
             log.warning("%s: an event that was acknowledged can be lost when the server stops", why_not)
+
+    def _make_tables(self, connection: Any) -> None:
+        migrations.migrate(connection, self.driver.schema)
 
     def close(self) -> None:
         """See `Inbox.close`."""
@@ -226,14 +239,17 @@ class ServerInbox:
 
     def counts(self) -> dict[tuple[str, EventState], int]:
         """See `Inbox.counts`."""
-        return self._reader.submit(queries.counts).result()
+        return self._ask(queries.counts)
 
     def next_due(self) -> float | None:
         """See `Inbox.next_due`."""
         return self._read(queries.next_due)
 
     def _read(self, query: Callable[[Db], T]) -> T:
-        return self._clock.here(self._reader.submit(query).result())
+        return self._clock.here(self._ask(query))
+
+    def _ask(self, query: Callable[[Db], T]) -> T:
+        return self._reader.submit(query).result()
 
     def _write(self, op: Callable[[Db], T | HookcatchError], *, wakes: bool = False) -> Future[T]:
         return self._writer.submit(op, wakes=wakes)

@@ -55,10 +55,10 @@ class Link:
     def _start(self) -> Any:
         try:
             self._cursor.execute(self.dialect.begin)
-        except (
-            self._driver.error
-        ) as error:  # a server that was restarted; nothing of this transaction was said
-            self._again(error)
+        except self._driver.error as error:
+            if not self._driver.can_be_gone:
+                raise self._driver.explained(error) from error
+            self._again(error)  # a server that was restarted; nothing of this transaction was said
             self._run(self.dialect.begin)
         self.in_transaction = True
         if self._clock.is_due():

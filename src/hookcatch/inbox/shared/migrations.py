@@ -187,20 +187,33 @@ def migrate(connection: Any, schema: Schema) -> int:
     """
     cursor = connection.cursor()
     cursor.execute(schema.locked)
+    found = upgrade(connection, schema)
+    cursor.execute(schema.done)
+    return found
+
+
+def upgrade(connection: Any, schema: Schema) -> int:
+    """The same between `locked` and `done`, which are the caller's."""
+    cursor = connection.cursor()
     if _one(cursor, schema.lock) != 1:
         raise ConfigurationError(
             "the tables of the inbox are being changed by somebody else: try again later"
         )
     found = version(connection, schema)
-    if not found:
-        cursor.execute(_VERSIONS)
-    for number, step in enumerate(schema.steps[found:], found + 1):
-        for statement in step.split(";\n"):
-            if statement.strip():
-                cursor.execute(statement)
-        cursor.execute(_seen(number))
-    cursor.execute(schema.done)
+    for statement in statements(schema, found):
+        cursor.execute(statement)
     return found
+
+
+def statements(schema: Schema, since: int = 0) -> list[str]:
+    """What brings the tables from a version to the newest."""
+    steps = [
+        statement
+        for number, step in enumerate(schema.steps[since:], since + 1)
+        for statement in (*step.split(";\n"), _seen(number))
+        if statement.strip()
+    ]
+    return steps if since else [_VERSIONS, *steps]
 
 
 def script(schema: Schema, since: int = 0) -> str:

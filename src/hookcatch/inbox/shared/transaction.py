@@ -11,7 +11,7 @@ from hookcatch.core.model import Lease, Run
 from hookcatch.inbox.block import Block
 
 from . import ops
-from .dialect import Dialect
+from .dialect import Db, Dialect
 from .driver import OVER, Driver
 from .link import close_quietly
 
@@ -33,6 +33,37 @@ def refuse(word: str) -> NoReturn:
     raise ConfigurationError(f"{word} is refused inside the transaction: hookcatch ends it with the block")
 
 
+def demand(holds: bool, lease: Lease) -> None:
+    """Raises LeaseLost unless it is held."""
+    if not holds:
+        raise LeaseLost(f"event {lease.event.seq} is in other hands")
+
+
+def known(error: BaseException, driver: Driver) -> BaseException:
+    """A server that fails as InboxUnavailable; what the handler wrote that it cannot keep is the handler's error."""
+    if isinstance(error, Exception) and (driver.is_gone(error) or driver.is_passing(error)):
+        return driver.explained(error)
+    return error
+
+
+def watch(db: Db) -> None:
+    """From here on it is known whether the transaction is the same still."""
+    db.execute("SAVEPOINT hookcatch")
+
+
+def demand_the_same(db: Db, driver: Driver) -> None:
+    """Raises HookcatchError unless it is."""
+    try:
+        db.execute("RELEASE SAVEPOINT hookcatch")
+    except driver.error as error:
+        if driver.code(error) not in OVER:
+            raise
+        raise HookcatchError(
+            "the transaction did not last to the end of its block: a statement in it failed and its error was "
+            f"swallowed, or one ended it (in MySQL every DDL does); the run is not marked done: {error}"
+        ) from error
+
+
 class ServerTransaction(Block[Any]):
     """`with` or `async with`: the fence is looked at; then the caller's statements; then the mark, under the fence,
     and COMMIT.
@@ -50,16 +81,16 @@ class ServerTransaction(Block[Any]):
         self._lease = lease
         self._run = run
         self._connection: Any = None
-        self._db: _Statements | None = None
+        self._db: Statements | None = None
 
     def begin(self) -> Any:
         """See `Block.begin`."""
         try:
             self._connection = self._driver.connect_for_effects()
-            self._db = db = _Statements(self._driver.cursor(self._connection), self._driver.dialect)
+            self._db = db = Statements(self._driver.cursor(self._connection), self._driver.dialect)
             db.execute(db.dialect.begin_effect)
-            self._demand(ops.holds(db, self._lease))
-            db.execute("SAVEPOINT hookcatch")
+            demand(ops.holds(db, self._lease), self._lease)
+            watch(db)
         except BaseException as error:
             self._let_go()
             raise self._known(error) from error
@@ -78,26 +109,14 @@ class ServerTransaction(Block[Any]):
         finally:
             self._let_go()
 
-    def _commit(self, db: _Statements) -> None:
-        try:
-            db.execute("RELEASE SAVEPOINT hookcatch")
-        except self._driver.error as error:
-            if self._driver.code(error) not in OVER:
-                raise
-            raise HookcatchError(
-                "the transaction did not last to the end of its block: a statement in it failed and its error was "
-                f"swallowed, or one ended it (in MySQL every DDL does); the run is not marked done: {error}"
-            ) from error
-        self._demand(ops.mark(db, self._lease, self._run))
+    def _commit(self, db: Statements) -> None:
+        demand_the_same(db, self._driver)
+        demand(ops.mark(db, self._lease, self._run), self._lease)
         db.execute("COMMIT")
         self.committed = True
 
-    def _demand(self, holds: bool) -> None:
-        if not holds:
-            raise LeaseLost(f"event {self._lease.event.seq} is in other hands")
-
     def _known(self, error: BaseException) -> BaseException:
-        return self._driver.explained(error) if isinstance(error, Exception) else error
+        return known(error, self._driver)
 
     def _let_go(self) -> None:
         connection, self._connection, self._db = self._connection, None, None
@@ -105,7 +124,7 @@ class ServerTransaction(Block[Any]):
             close_quietly(self._driver, connection)
 
 
-class _Statements:
+class Statements:
     """`Db` on a connection that somebody else has."""
 
     def __init__(self, cursor: Any, dialect: Dialect) -> None:

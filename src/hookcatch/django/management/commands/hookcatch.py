@@ -11,8 +11,8 @@ from django.urls import NoReverseMatch, reverse
 
 from hookcatch.cli import Commands, main
 
-_ELSEWHERE = frozenset({"run"})
-"""A project is served by its own server."""
+_ELSEWHERE = frozenset({"run", "db"})
+"""A project is served by its own server, and `manage.py migrate` makes its tables."""
 
 commands = Commands(
     name="hookcatch",
