@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from lab.processes import Process, free_port
 
 from hookcatch import Hookcatch
 from hookcatch.core.ports import Query
+from support.databases import POSTGRES, RABBITMQ, REDIS, Service
 from support.edges import post, wsgi_app
 
 CELERY = (
@@ -40,11 +43,27 @@ class Way:
     engine: str
     broker: str
     worker: tuple[str, ...]
+    service: Service
 
+
+PROCRASTINATE = ("-m", "procrastinate", "--app", "support.relayed.engine")
 
 WAYS = {
-    "celery-redis": Way("celery", "redis://127.0.0.1:6379/9", CELERY),
-    "celery-rabbitmq": Way("celery", "amqp://guest:guest@127.0.0.1:5672//", CELERY),
+    "celery-redis": Way("celery", "redis://127.0.0.1:6379/9", CELERY, REDIS),
+    "celery-rabbitmq": Way("celery", "amqp://guest:guest@127.0.0.1:5672//", CELERY, RABBITMQ),
+    "dramatiq-redis": Way(
+        "dramatiq",
+        "redis://127.0.0.1:6379/9",
+        ("-m", "dramatiq", "support.relayed:engine", "-p", "1", "-t", "2"),
+        REDIS,
+    ),
+    "procrastinate": Way("procrastinate", "", (*PROCRASTINATE, "worker", "--concurrency", "2"), POSTGRES),
+    "taskiq-redis": Way(
+        "taskiq",
+        "redis://127.0.0.1:6379/9",
+        ("-m", "taskiq", "worker", "support.relayed:engine", "-w", "1", "--max-async-tasks", "2"),
+        REDIS,
+    ),
 }
 
 
@@ -63,15 +82,21 @@ class Stage:
         self.hooks.source("shop", "standard_webhooks", "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
         self.edge = wsgi_app(self.hooks)
 
-    def start(self, *argv: str) -> Process:
-        environ = {
+    @property
+    def environ(self) -> dict[str, str]:
+        return {
             **os.environ,
             "RELAYED": str(self.folder),
             "RELAYED_ENGINE": self.way.engine,
             "RELAYED_BROKER": self.broker or self.way.broker,
             "RELAYED_QUEUE": self.queue,
         }
-        process = Process([sys.executable, *argv], environ, self.folder / f"{len(self.started)}.log")
+
+    def run(self, *argv: str) -> None:
+        subprocess.run([sys.executable, *argv], env=self.environ, check=True, capture_output=True)
+
+    def start(self, *argv: str) -> Process:
+        process = Process([sys.executable, *argv], self.environ, self.folder / f"{len(self.started)}.log")
         process.start()
         self.started.append(process)
         return process
@@ -117,9 +142,25 @@ class Stage:
 
 @pytest.fixture(params=WAYS)
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    made = Stage(tmp_path, WAYS[request.param])
-    yield made
-    made.close()
+    way = WAYS[request.param]
+    way.service.need()
+    with jobs() if way.engine == "procrastinate" else nullcontext("") as broker:
+        made = Stage(tmp_path, way, broker)
+        if broker:
+            made.run(*PROCRASTINATE, "schema", "--apply")
+        yield made
+        made.close()
+
+
+@contextmanager
+def jobs() -> Iterator[str]:
+    """A database for Procrastinate's tables."""
+    name = f"hookcatch_jobs_{uuid.uuid4().hex}"
+    POSTGRES.say(POSTGRES.home, f"CREATE DATABASE {name}")
+    try:
+        yield POSTGRES.url(name)
+    finally:
+        POSTGRES.say(POSTGRES.home, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def names(number: int) -> list[str]:

@@ -7,13 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from celery import Celery
-
 from hookcatch import Event, Hookcatch
 
 SECRET = "a secret of the relay's own"
 PLACE = Path(os.environ["RELAYED"])
-ENGINE, BROKER = os.environ["RELAYED_ENGINE"], os.environ["RELAYED_BROKER"]
+ENGINE, BROKER, QUEUE = (os.environ[f"RELAYED_{name}"] for name in ("ENGINE", "BROKER", "QUEUE"))
 
 hooks = Hookcatch(f"sqlite:///{PLACE}/inbox.db?disk_floor=0&ballast=0", lease=2.0)
 hooks.source("shop", "standard_webhooks", "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
@@ -42,10 +40,12 @@ def fails_at_first(event: Event[Any]) -> None:
         raise OSError("the shop is closed")
 
 
-def celery() -> Celery:
+def celery() -> Any:
+    from celery import Celery
+
     made = Celery(broker=BROKER)
     made.conf.update(
-        task_default_queue=os.environ["RELAYED_QUEUE"],
+        task_default_queue=QUEUE,
         broker_transport_options={"confirm_publish": True} if BROKER.startswith("amqp") else {},
         broker_connection_retry_on_startup=True,
         worker_prefetch_multiplier=4,
@@ -53,5 +53,23 @@ def celery() -> Celery:
     return made
 
 
-engine = {"celery": celery}[ENGINE]()
+def dramatiq() -> Any:
+    from dramatiq.brokers.redis import RedisBroker
+
+    return RedisBroker(url=BROKER, namespace=QUEUE)
+
+
+def procrastinate() -> Any:
+    from procrastinate import App, PsycopgConnector
+
+    return App(connector=PsycopgConnector(conninfo=BROKER))
+
+
+def taskiq() -> Any:
+    from taskiq_redis import RedisStreamBroker
+
+    return RedisStreamBroker(BROKER, queue_name=QUEUE)
+
+
+engine = {"celery": celery, "dramatiq": dramatiq, "procrastinate": procrastinate, "taskiq": taskiq}[ENGINE]()
 hooks.relay(engine, SECRET, patience=4.0)

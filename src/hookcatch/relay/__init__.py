@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from itsdangerous import BadData, URLSafeSerializer
@@ -20,8 +19,8 @@ from hookcatch.core.ports import Inbox, Ports
 from hookcatch.observe.logs import escape, logger
 from hookcatch.signing.keys import check_strength, secrets_of
 
-ENGINES: Mapping[str, str] = MappingProxyType({"celery": "celery"})
-"""The modules here, by the package that an engine's app comes from."""
+ENGINES = ("celery", "dramatiq", "procrastinate", "taskiq")
+"""The packages that an engine's app may come from; each has a module of its name here."""
 
 Message = tuple[tuple[str, str, str], str]
 """Source, tenant and id of an event, and the token of the lease under which it was handed over."""
@@ -123,11 +122,11 @@ def attach(
 
 def _known(engine: Any) -> Callable[[Any, Performer], Engine]:
     for base in type(engine).__mro__:
-        name = ENGINES.get(base.__module__.partition(".")[0])
-        if name is not None:
+        name = base.__module__.partition(".")[0]
+        if name in ENGINES:
             make: Callable[[Any, Performer], Engine] = importlib.import_module(f"{__name__}.{name}").engine
             return make
     raise ConfigurationError(
         f"no relay to {type(engine).__module__}.{type(engine).__name__}: known are the apps of "
-        f"{', '.join(sorted(ENGINES))}; any other engine needs send(message=...) and check()"
+        f"{', '.join(ENGINES)}; any other engine needs send(message=...) and check()"
     )
