@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hookcatch import Event, Hookcatch
+from hookcatch import Backoff, Event, Hookcatch
 
 SECRET = "a secret of the relay's own"
 PLACE = Path(os.environ["RELAYED"])
@@ -33,7 +33,7 @@ async def in_a_loop(event: Event[Any]) -> None:
     note(event, "async")
 
 
-@hooks.on("order.failing", backoff=[0.1])
+@hooks.on("order.failing", backoff=Backoff(base=0.1))
 def fails_at_first(event: Event[Any]) -> None:
     note(event, "failing")
     if event.attempt == 1:
