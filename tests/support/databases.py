@@ -1,4 +1,4 @@
-"""Database servers for tests: found, or started from their binaries, with a database of this process's own."""
+"""Database servers and brokers for tests: found, or started from their binaries; a database of each process's own."""
 
 from __future__ import annotations
 
@@ -22,21 +22,12 @@ TABLES = ("hookcatch_event", "hookcatch_run", "hookcatch_secret")
 
 
 @dataclass
-class Server:
-    """A server that may be there.
-
-    `connect` opens a database of it in autocommit, `url` names it to hookcatch.
-    """
+class Service:
+    """What may listen at a port, and the command that starts it."""
 
     name: str
     port: int
     start: Sequence[str]
-    connect: Callable[[str], Any]
-    url: Callable[[str], str]
-    home: str
-    empty: Callable[[Any], None]
-    _database: str = ""
-    _clean_for: object = field(default=None)
 
     def missing(self) -> str:
         """Why there is none; empty if there is."""
@@ -66,6 +57,18 @@ class Server:
             pytest.fail(why)
         if why:
             pytest.skip(why)
+
+
+@dataclass
+class Server(Service):
+    """A database server. `connect` opens a database of it in autocommit, `url` names it to hookcatch."""
+
+    connect: Callable[[str], Any]
+    url: Callable[[str], str]
+    home: str
+    empty: Callable[[Any], None]
+    _database: str = ""
+    _clean_for: object = field(default=None)
 
     def database(self) -> str:
         """A database of this process's own, which goes when it ends."""
@@ -153,3 +156,5 @@ MARIADB = Server(
     _empty_mariadb,
 )
 SERVERS = {"postgres": POSTGRES, "mariadb": MARIADB}
+REDIS = Service("Redis", 6379, ("redis-server", "--daemonize", "yes", "--save", ""))
+RABBITMQ = Service("RabbitMQ", 5672, ("rabbitmq-server", "-detached"))

@@ -74,7 +74,11 @@ CREATE TABLE hookcatch_secret (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)
+THIRD = """
+CREATE INDEX hookcatch_event_relayed ON hookcatch_event (run_at) WHERE state = 'relayed';
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD)
 _OF_DJANGO = "SELECT count(*) FROM pragma_table_info('hookcatch_event') WHERE name = 'event_key'"
 _VERSIONS = "CREATE TABLE IF NOT EXISTS hookcatch_schema (version INTEGER NOT NULL)"
 

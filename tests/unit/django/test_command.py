@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,6 +37,7 @@ def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         inbox = hooks().inbox()
         yield inbox
         inbox.close()
+    logging.getLogger("hookcatch").setLevel(logging.NOTSET)  # the commands set it for a process of their own
 
 
 def test_every_command_is_there_but_for_what_django_does_itself():

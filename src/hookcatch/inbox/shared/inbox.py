@@ -37,6 +37,7 @@ from .clock import ServerClock
 from .dialect import Db
 from .driver import Driver
 from .link import Link, ReadingLink, close_quietly
+from .text import digest
 from .transaction import ServerTransaction
 
 T = TypeVar("T")
@@ -201,6 +202,14 @@ class ServerInbox:
         clock = self._clock
         now, until = clock.there(now), clock.there(until)
         return self._write(lambda db: clock.here(ops.lease(db, token, limit, now, until)))
+
+    def take(
+        self, source: str, tenant: str, id: str, *, of: str, token: str, now: float, until: float
+    ) -> Future[Lease | None]:
+        """See `Inbox.take`."""
+        clock, key = self._clock, digest(source, tenant, id)
+        now, until = clock.there(now), clock.there(until)
+        return self._write(lambda db: clock.here(ops.take(db, key, of, token, now, until)))
 
     def heartbeat(self, leases: Sequence[Lease], *, until: float) -> Future[tuple[bool, ...]]:
         """See `Inbox.heartbeat`."""

@@ -32,16 +32,19 @@ START = f"""UPDATE {EVENTS} SET at = %s, lease_token = %s, leased_at = %s, attem
 state = %s WHERE seq = %s"""
 ANEW = f"UPDATE {EVENTS} SET attempt = 0, lost = 0 WHERE seq = %s"
 FENCE = "seq = %s AND lease_token = %s AND state IN ('running', 'handling')"
-LEAVE = f"""UPDATE {EVENTS} SET at = %s, error = %s, reply = COALESCE(%s, reply), lost = 0, lease_token = NULL,
-leased_at = NULL, state = %s WHERE {FENCE}"""
+LEAVE = f"""UPDATE {EVENTS} SET at = %s, error = %s, reply = COALESCE(%s, reply), lost = lost * %s,
+lease_token = NULL, leased_at = NULL, state = %s WHERE {FENCE}"""
 RELEASE = f"""UPDATE {EVENTS} SET attempt = attempt - 1, error = '', lease_token = NULL, leased_at = NULL, at = %s,
 state = CASE state WHEN 'running' THEN 'pending' ELSE 'failed' END WHERE {FENCE}"""
 DUE = f"""SELECT {rows.EVENT}, body FROM {EVENTS} WHERE state = 'pending' AND has_body = 1 AND at <= %s
 ORDER BY at, seq LIMIT %s """
+OVERDUE = DUE.replace("'pending'", "'relayed'")
 LOST = f"""SELECT {rows.EVENT}, body FROM {EVENTS} WHERE state = 'running' AND has_body = 1
 AND (at <= %s OR at - %s > 2 * (at - leased_at)) ORDER BY at, seq LIMIT %s """
 HOLD = f"""UPDATE {EVENTS} SET lease_token = %s, at = %s, leased_at = %s, attempt = attempt + 1,
 lost = lost + CASE WHEN state = 'running' THEN 1 ELSE 0 END, state = 'running' WHERE seq IN """
+TAKE = f"""UPDATE {EVENTS} SET lease_token = %s, at = %s, leased_at = %s, state = 'running'
+WHERE seq = %s AND (state = 'relayed' OR (state = 'running' AND lease_token = %s))"""
 PARK = f"""UPDATE {EVENTS} SET lost = %s, at = %s, error = '{rules.WORKER_LOST}', lease_token = NULL,
 leased_at = NULL, state = 'dead' WHERE seq = %s"""
 
@@ -238,6 +241,7 @@ def lease(db: Db, token: str, limit: int, now: float, until: float) -> tuple[Lea
     """Take what is due or lost, earliest first."""
     lost = list(db.execute(LOST + db.dialect.skip_locked, (now, now, limit)).fetchall())
     due = list(db.execute(DUE + db.dialect.skip_locked, (now, limit)).fetchall())
+    due += list(db.execute(OVERDUE + db.dialect.skip_locked, (now, limit)).fetchall())
     ready = sorted(lost + due, key=lambda row: (row[rows.AT], row[0]))[:limit]
     chosen = list(rules.one_last_chance(ready, _lost))
     for row in filter(_is_spent, chosen):
@@ -267,6 +271,14 @@ def _held(row: tuple[Any, ...], until: float) -> StoredEvent:
     """The event as HOLD leaves it."""
     held = (*row[:5], "running", *row[6:10], until, row[11] + 1, _lost(row), *row[13:18])
     return rows.stored_event(held, row[-1])
+
+
+def take(db: Db, key: str, of: str, token: str, now: float, until: float) -> Lease | None:
+    """Take what was handed to an engine."""
+    found = db.execute(f"SELECT seq FROM {EVENTS} WHERE event_key = %s", (key,)).fetchone()
+    if found is None or db.execute(TAKE, (token, until, now, found[0], of)).rowcount != 1:
+        return None
+    return _lease(db, int(found[0]), token, until)
 
 
 def heartbeat(db: Db, leases: Sequence[Lease], until: float, now: float) -> tuple[bool, ...]:
@@ -318,7 +330,8 @@ def _lock(db: Db, lease: Lease) -> bool:
 
 def _leave(db: Db, lease: Lease, close: Close, now: float) -> bool:
     at = now if close.state in ENDED or close.run_at is None else close.run_at
-    leaving = (at, text(close.error), reply(close.reply), close.state, *_fence(lease))
+    keeps_lost = int(close.state == "relayed")
+    leaving = (at, text(close.error), reply(close.reply), keeps_lost, close.state, *_fence(lease))
     return bool(db.execute(LEAVE, leaving).rowcount == 1)
 
 

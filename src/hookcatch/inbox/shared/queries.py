@@ -78,7 +78,7 @@ def counts(db: Db) -> dict[tuple[str, EventState], int]:
 def next_due(db: Db) -> float | None:
     """When the earliest of what waits for a worker is due, or lost."""
     sql = f"SELECT min(at) FROM {EVENTS} WHERE state = %s AND has_body = 1"
-    times = [db.execute(sql, (state,)).fetchone()[0] for state in ("pending", "running")]
+    times = [db.execute(sql, (state,)).fetchone()[0] for state in ("pending", "relayed", "running")]
     return min((float(at) for at in times if at is not None), default=None)
 
 

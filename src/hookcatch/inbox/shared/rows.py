@@ -6,7 +6,7 @@ import json
 from types import MappingProxyType
 from typing import Any
 
-from hookcatch.core.model import EventState, NewEvent, Run, StoredEvent
+from hookcatch.core.model import WAITING, EventState, NewEvent, Run, StoredEvent
 from hookcatch.inbox import rows
 from hookcatch.inbox.rules import ENDED, LEASED
 
@@ -64,7 +64,7 @@ def stored_event(row: tuple[Any, ...], body: Any = None) -> StoredEvent:
         format=row[7],
         headers=rows.NO_HEADERS if row[8] == "{}" else MappingProxyType(json.loads(row[8])),
         occurred_at=row[9],
-        run_at=at if state == "pending" else None,
+        run_at=at if state in WAITING else None,
         attempt=row[11],
         lost=row[12],
         replays=row[13],
