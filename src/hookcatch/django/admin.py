@@ -169,10 +169,10 @@ class EventAdmin(admin.ModelAdmin):
         level = messages.SUCCESS if count else messages.WARNING
         self.message_user(request, f"{done}: {count}.", level)
 
-    of_source = _text("source", "source")
-    of_tenant = _text("tenant", "tenant")
-    of_type = _text("type", "type")
-    named = _text("event_id", "id")
+    of_source: Any = _text("source", "source")
+    of_tenant: Any = _text("tenant", "tenant")
+    of_type: Any = _text("type", "type")
+    named: Any = _text("event_id", "id")
 
     @admin.display(description="received", ordering="seq")
     def received_on(self, event: Event) -> Any:
