@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from django.conf import settings
 from django.core import mail
+from django.utils.module_loading import import_string
 
 from hookcatch.app import Hookcatch
 from hookcatch.core.errors import ConfigurationError
@@ -18,9 +19,11 @@ from hookcatch.runtime import Runtime
 from hookcatch.source import SourceOptions
 
 from .inbox import DjangoInbox
+from .signals import Signals
 
 SETTING = "HOOKCATCH"
 _OF_SOURCE = frozenset({"provider", "secret", *SourceOptions.__annotations__})
+_OF_RELAY = ("engine", "secret", "patience", "timeout")
 _DAY = 86400.0
 
 
@@ -39,6 +42,8 @@ class Conf:
         lease: seconds until another worker takes over the event of one that died.
         keep_payload, keep_key: days that the payloads of ended events, and the ids that dedupe compares, are kept.
         asynchronous: True to serve by an async view, for projects under ASGI.
+        relay: the arguments of `Hookcatch.relay` as a dict, to have an engine run the handlers:
+            `{"engine": "shop.celery.app", "secret": "..."}`, the engine as it is or by its dotted path.
     """
 
     sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -51,6 +56,7 @@ class Conf:
     keep_payload: float = 14.0
     keep_key: float = 90.0
     asynchronous: bool = False
+    relay: Mapping[str, Any] | None = None
 
 
 KEYS: tuple[str, ...] = tuple(name.upper() for name in Conf.__dataclass_fields__)
@@ -70,6 +76,11 @@ def read(given: Any) -> Conf:
         raise ConfigurationError(
             f'settings.{SETTING}["DURABILITY"] is "strict" or "best_effort", not {conf.durability!r}'
         )
+    if conf.relay is not None and (not isinstance(conf.relay, Mapping) or "engine" not in conf.relay):
+        raise ConfigurationError(
+            f'settings.{SETTING}["RELAY"] is a dict: {{"engine": "shop.celery.app", "secret": ...}}'
+        )
+    _refuse_unknown(conf.relay or (), _OF_RELAY, f'settings.{SETTING}["RELAY"]')
     for name, options in conf.sources.items():
         where = f'settings.{SETTING}["SOURCES"][{name!r}]'
         if not isinstance(options, Mapping):
@@ -120,7 +131,19 @@ def build(conf: Conf) -> Hookcatch:
         worker=conf.worker,
         retention=Retention(payload=conf.keep_payload * _DAY, key=conf.keep_key * _DAY),
         lease=conf.lease,
+        observer=Signals(at_once=is_test),
     )
+    if conf.relay is not None:
+        _relay(hooks, **conf.relay)
     for name, options in conf.sources.items():
         hooks.source(name, **options)
     return hooks
+
+
+def _relay(hooks: Hookcatch, engine: Any, secret: Any = "", **options: Any) -> None:
+    if isinstance(engine, str):
+        try:
+            engine = import_string(engine)
+        except ImportError as why:
+            raise ConfigurationError(f'settings.{SETTING}["RELAY"]["engine"]: {why}') from why
+    hooks.relay(engine, secret, **options)

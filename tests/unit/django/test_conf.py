@@ -25,10 +25,13 @@ SOURCE = {"provider": "standard_webhooks", "secret": whsec(0)}
         (None, "is a dict"),
         ({"SUORCES": {}}, "did you mean 'SOURCES'"),
         ({"sources": {}}, "did you mean 'SOURCES'"),
-        ({"CELERY": {}}, "there are ASYNCHRONOUS, CONCURRENCY"),
+        ({"XYZ": {}}, "there are ASYNCHRONOUS, CONCURRENCY"),
         ({"SOURCES": ["stripe"]}, "is a dict of dicts"),
         ({"SOURCES": {"stripe": "whsec_x"}}, "is a dict"),
         ({"SOURCES": {"stripe": {"secert": "x"}}}, "did you mean 'secret'"),
+        ({"RELAY": "shop.celery.app"}, "RELAY.* is a dict"),
+        ({"RELAY": {"secret": "x"}}, "RELAY.* is a dict"),
+        ({"RELAY": {"engine": "x", "patients": 1}}, "did you mean 'patience'"),
         ({"DURABILITY": "some"}, 'is "strict" or "best_effort", not \'some\''),
     ],
 )
@@ -87,3 +90,38 @@ def test_a_fallback_may_be_atomic_too():
     def handler(event: Event) -> None: ...
 
     assert router._registered[0].build().wants_transaction
+
+
+class Engine:
+    def check(self) -> None:
+        """It keeps what it has."""
+
+    def send(self, message: str) -> None:
+        """Confirms everything."""
+
+
+engine = Engine()
+
+
+@pytest.mark.parametrize("given", [engine, f"{__name__}.engine"])
+def test_an_engine_is_named_by_its_path_or_as_it_is(given):
+    relay = (
+        build(read({"RELAY": {"engine": given, "secret": "a secret of the relay's own", "patience": 5.0}}))
+        .build()
+        .relay
+    )
+    assert relay.patience == 5.0
+    assert relay.send == engine.send
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"engine": "no.where"}, "No module named 'no'"),
+        ({"engine": f"{__name__}.nothing"}, 'does not define a "nothing"'),
+        ({"engine": engine}, "the secret is empty"),
+    ],
+)
+def test_an_engine_that_is_not_there_or_has_no_secret_is_an_error(given, said):
+    with pytest.raises(ConfigurationError, match=said):
+        build(read({"RELAY": given}))
