@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from . import asgi
@@ -13,7 +14,7 @@ from .core.errors import MissingExtra, Rejected
 from .core.wire import Response
 
 try:
-    from sanic import HTTPResponse, Request, Sanic
+    from sanic import HTTPResponse, Request
     from sanic.compat import Header
 except ModuleNotFoundError:
     raise MissingExtra("sanic", "sanic") from None
@@ -21,7 +22,17 @@ except ModuleNotFoundError:
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 
 
-def setup(app: Sanic[Any, Any], hooks: Hookcatch, prefix: str = "/hooks") -> None:
+class App(Protocol):
+    """What is asked of a `Sanic`, whose own type checkers cannot tell to the end."""
+
+    @property
+    def add_route(self) -> Callable[..., Any]: ...
+
+    @property
+    def register_listener(self) -> Callable[..., Any]: ...
+
+
+def setup(app: App, hooks: Hookcatch, prefix: str = "/hooks") -> None:
     """Serve all sources in an app, with the worker from the start of each of its processes to its end. Everything is
     checked here.
 
@@ -45,10 +56,10 @@ def setup(app: Sanic[Any, Any], hooks: Hookcatch, prefix: str = "/hooks") -> Non
         answered = await asgi.answer(hooks, endpoint, scope, lambda: _chunk(request))
         return _response(answered or refuse(Rejected("truncated_body")))
 
-    async def begin(_: Sanic[Any, Any]) -> None:
+    async def begin(_: App) -> None:
         await life.enter_async_context(asgi.running(hooks))
 
-    async def end(_: Sanic[Any, Any]) -> None:
+    async def end(_: App) -> None:
         await life.aclose()
 
     for name, path in (("hookcatch_root", start), ("hookcatch", f"{start}/<path:path>")):
