@@ -310,3 +310,31 @@ def test_a_worker_of_its_own_handles_what_the_servers_only_keep(tmp_path: Path):
         assert shop.orders() == Counter(["o_1"])
     finally:
         shop.kill()
+
+
+PLAIN = """
+from hookcatch import Event, Hookcatch
+
+hooks = Hookcatch("postgresql://{place}")
+hooks.source("partner", "standard_webhooks", "{secret}")
+
+@hooks.on("order.created")
+def tell(event: Event) -> None:
+    print("told of", event.data["id"])
+"""
+
+
+def test_a_worker_without_django_handles_what_the_project_keeps(tmp_path: Path, postgres: str):
+    shop = Shop(tmp_path, "gunicorn", WORKER="0", POSTGRES=postgres)
+    (tmp_path / "plain.py").write_text(PLAIN.format(place=postgres, secret=SECRET))
+    try:
+        shop.start()
+        assert shop.post(shop.order("o_1")) == 200
+        words = [sys.executable, "-m", "hookcatch", "worker", "plain:hooks", "--until-idle"]
+        ended = subprocess.run(
+            words, cwd=tmp_path, env=shop.environ, capture_output=True, text=True, timeout=60, check=True
+        )
+        assert "told of o_1" in ended.stdout
+        assert "evt_o_1" in shop.manage("hookcatch", "events", "list", "--state", "succeeded").stdout
+    finally:
+        shop.kill()

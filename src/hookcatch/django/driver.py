@@ -75,6 +75,9 @@ class Connection:
 
 
 def _code(error: Exception) -> object:
-    cause = error.__cause__
+    """MySQL's number, PostgreSQL's state, or what SQLite has instead: words."""
     said = error.args[0] if error.args else None
+    if isinstance(said, int):
+        return said
+    cause = error.__cause__
     return getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or said

@@ -104,6 +104,36 @@ def test_two_processes_that_lock_each_other_out_are_both_served(inbox, alias):
     other.close()
 
 
+def test_a_wait_for_a_lock_is_tried_again(inbox, alias):
+    if alias == "django-sqlite":
+        pytest.skip("locks as a whole")
+    from django.db import connections, transaction
+
+    wait = {
+        "django-mysql": "SET SESSION innodb_lock_wait_timeout = 1",
+        "django-postgres": "SET LOCAL lock_timeout = '1s'",
+    }
+    tried: list[int] = []
+
+    def touch(db: Any) -> None:
+        tried.append(1)
+        db.execute(wait[alias])
+        db.execute("UPDATE hookcatch_event SET lost = 0 WHERE seq = 1")
+
+    inbox.accept([event()]).result()
+    with transaction.atomic(using=alias):
+        with connections[alias].cursor() as cursor:
+            cursor.execute("UPDATE hookcatch_event SET lost = 1 WHERE seq = 1")
+        waiting = inbox._write(touch)
+        end = time.monotonic() + 30
+        while len(tried) < 2:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    waiting.result(timeout=30)
+    connections[alias].close()
+    assert inbox.get(1)[0].lost == 0
+
+
 def test_a_server_that_may_lose_a_commit_is_refused_unless_that_is_all_right(caplog):
     from django.db import connections
 

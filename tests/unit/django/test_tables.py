@@ -189,6 +189,27 @@ def test_the_sql_can_be_read_before_it_is_said(alias, capsys):
     connections[alias].close()
 
 
+def works_without_migrations(alias: str) -> bool:
+    """As many projects run their tests."""
+    with override_settings(MIGRATION_MODULES={"hookcatch": None}):
+        call_command("migrate", database=alias, run_syncdb=True, verbosity=0)
+    inbox = DjangoInbox(alias, clock=time.time, is_test=lambda: True)
+    inbox.open()
+    for _ in range(2):
+        inbox.accept([event()]).result()
+    (lease,) = inbox.lease(token="w", limit=1, now=1000.0, until=1060.0).result()
+    inbox.settle(lease, [Run("h", "retry", 1)], None).result()
+    with inbox.transaction(lease, Run("h", "succeeded", 1)):
+        pass
+    connections[alias].close()
+    return [run.state for run in inbox.get(1)[1]] == ["succeeded"]  # type: ignore[index]
+
+
+def test_what_django_makes_of_the_models_will_do_for_tests_without_migrations(one, lite):
+    assert works_without_migrations(one)
+    assert works_without_migrations(lite("bare"))
+
+
 class Nowhere:
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
         return False if app_label == "hookcatch" else None

@@ -134,6 +134,32 @@ def test_a_savepoint_inside_may_fail(inbox, lease, groups, alias):
     assert runs(inbox) == [DONE]
 
 
+def test_a_commit_that_was_smuggled_in_is_found_out(inbox, lease, groups, alias):
+    from django.db import connections
+
+    tx = inbox.transaction(lease, DONE)
+    with pytest.raises(HookcatchError, match="did not last to the end"), tx:  # noqa: PT012
+        groups.create(name="a")
+        with connections[alias].cursor() as cursor:
+            cursor.execute("COMMIT")
+    assert not tx.committed
+    if alias != "django-sqlite":  # where it is marked first
+        assert runs(inbox) == []
+
+
+def test_what_the_database_finds_at_the_commit_is_the_handlers_error(inbox, lease, groups, alias):
+    """Django's foreign keys are checked that late, but for MySQL's."""
+    from django.contrib.auth.models import Permission
+    from django.db import IntegrityError
+
+    tx = inbox.transaction(lease, DONE)
+    with pytest.raises(IntegrityError), tx:  # noqa: PT012
+        groups.create(name="a")
+        Permission.objects.using(alias).create(content_type_id=999_999, name="x", codename="x")
+    assert not tx.committed
+    assert (groups.count(), runs(inbox)) == (0, [])
+
+
 def test_it_is_not_for_async_code(inbox, lease):
     async def enter() -> None:
         async with inbox.transaction(lease, DONE):

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 import pytest
 
 from hookcatch.core.errors import ConfigurationError, HookcatchError, InboxUnavailable, LeaseLost
@@ -147,6 +148,20 @@ def test_a_connection_that_is_killed_in_the_block_has_done_nothing(shop):
         say(db, INSERT, "a")
         number = db.info.backend_pid if shop.server.name == "PostgreSQL" else db.thread_id()
         shop.server.say(shop.server.home, kill.format(number))
+    assert shop.is_untouched()
+
+
+def test_what_the_server_finds_at_the_commit_is_the_handlers_error(shop):
+    if shop.server.name != "PostgreSQL":
+        pytest.skip("checks nothing that late")
+    shop.server.say(shop.server.database(), "ALTER TABLE orders DROP CONSTRAINT orders_pkey")
+    late = "ALTER TABLE orders ADD CONSTRAINT late UNIQUE (id) DEFERRABLE INITIALLY DEFERRED"
+    shop.server.say(shop.server.database(), late)
+    tx = shop.inbox.transaction(shop.lease, DONE)
+    with pytest.raises(psycopg.errors.UniqueViolation), tx as db:  # noqa: PT012
+        say(db, INSERT, "a")
+        say(db, INSERT, "a")
+    assert not tx.committed
     assert shop.is_untouched()
 
 
