@@ -27,8 +27,8 @@ delivered: Signal = Signal()
 (str), seconds (float)."""
 
 attempted: Signal = Signal()
-"""An attempt of a handler ended: lease (`Lease`, whose `event` it is), handler (str), outcome (`Outcome`, whose `state`
-is succeeded, retry, filtered, invalid, dead or discarded), attempt (int, from 1), seconds (float)."""
+"""An attempt of a handler ended: lease (`Lease`, of its `event`), handler (str), outcome (`Outcome`, whose `state` is
+succeeded, retry, filtered, invalid, dead or discarded), attempt (int, from 1), seconds (float)."""
 
 WAITING = 10_000
 """How many may wait for slow receivers; beyond it they are left out, and the log says so."""
