@@ -6,7 +6,7 @@ handler's work, for signals are not kept: what is not told yet when a process en
     @receiver(attempted)
     def alarm(outcome, handler, lease, **facts): ...
 
-Receivers are called in one thread of their own, one after the other, and may use the ORM. What they raise is logged.
+Receivers are called in one thread of their own, one after the other, and may use the ORM. What they raise, Django logs.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Signals(Logs):
         if not signal.has_listeners(Signals):
             return
         if self._at_once():
-            _send(signal, facts)
+            signal.send_robust(Signals, **facts)
         elif self._room.acquire(blocking=False):
             self._thread.submit(_in_thread, signal, facts).add_done_callback(lambda _: self._room.release())
         else:
@@ -73,12 +73,6 @@ class Signals(Logs):
 def _in_thread(signal: Signal, facts: dict[str, Any]) -> None:
     close_old_connections()
     try:
-        _send(signal, facts)
+        signal.send_robust(Signals, **facts)  # which logs what they raise
     finally:
         close_old_connections()
-
-
-def _send(signal: Signal, facts: dict[str, Any]) -> None:
-    for receiver, answer in signal.send_robust(Signals, **facts):
-        if isinstance(answer, Exception):
-            logger.error("%r raised in a signal of hookcatch", receiver, exc_info=answer)
