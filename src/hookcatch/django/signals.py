@@ -6,7 +6,7 @@ handler's work, for signals are not kept: what is not told yet when a process en
     @receiver(attempted)
     def alarm(outcome, handler, lease, **facts): ...
 
-Receivers are called in one thread of their own, one after the other, and may use the ORM. What they raise, Django logs.
+Receivers are called in one thread of their own, one after the other, and may use the ORM. Django logs their errors.
 """
 
 from __future__ import annotations
