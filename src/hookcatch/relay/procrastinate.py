@@ -14,7 +14,7 @@ from . import Performer
 TASK = "hookcatch.perform"
 """The task's name, and its queue's: `procrastinate worker --queues hookcatch.perform` does nothing else."""
 
-AGAIN = RetryStrategy(wait=10, retry_exceptions=[InboxUnavailable])
+_AGAIN = RetryStrategy(wait=10, retry_exceptions=[InboxUnavailable])
 
 
 class ProcrastinateEngine:
@@ -46,7 +46,7 @@ def engine(app: App, hooks: Performer) -> ProcrastinateEngine:
     once its lease has run out. https://procrastinate.readthedocs.io/en/stable/howto/advanced/retry.html
     """
 
-    @app.task(name=TASK, queue=TASK, retry=AGAIN)
+    @app.task(name=TASK, queue=TASK, retry=_AGAIN)
     async def perform(message: str) -> None:
         await hooks.aperform(message)
 
