@@ -23,7 +23,8 @@ ROOT = Path(__file__).parent.parent
 
 
 SERVERS = (
-    "uvicorn", "uvicorn-h11", "hypercorn", "granian", "gunicorn", "gunicorn-sync", "granian-wsgi", "waitress", "run",
+    "uvicorn", "uvicorn-h11", "hypercorn", "granian", "aiohttp", "sanic", "tornado",
+    "gunicorn", "gunicorn-sync", "granian-wsgi", "waitress", "run",
 )  # fmt: skip
 """Those that can serve lab.receiver."""
 
@@ -44,6 +45,7 @@ def command(server: str, port: int, processes: int = 4) -> list[str]:
             here,
         ],  # of its dict alone
         "granian": [*granian, "asgi", asgi],
+        **{name: ["lab.own_server", name, asgi, str(port)] for name in ("aiohttp", "sanic", "tornado")},
         "gunicorn": [*gunicorn, "-k", "gthread", "--threads", "8"],
         "gunicorn-sync": [*gunicorn, "-k", "sync"],
         "granian-wsgi": [*granian, "wsgi", "--blocking-threads", "8", wsgi],

@@ -11,7 +11,7 @@ from .core.errors import MissingExtra, Rejected
 from .core.wire import Response
 
 try:
-    from aiohttp import web
+    from aiohttp import StreamReader, web
 except ModuleNotFoundError:
     raise MissingExtra("aiohttp", "aiohttp") from None
 
@@ -36,7 +36,13 @@ def setup(app: web.Application, hooks: Hookcatch, prefix: str = "/hooks") -> Non
             "client": request.transport and request.transport.get_extra_info("peername"),
         }
         answered = await asgi.answer(hooks, endpoint, scope, lambda: _chunk(request))
-        return _response(answered or refuse(Rejected("truncated_body")))
+        made = _response(answered or refuse(Rejected("truncated_body")))
+        if isinstance(request.content, StreamReader) and request.content.exception() is not None:
+            # a body that is not what its head says, and that nobody has read: aiohttp would throw it away with a
+            # traceback in the log, which anybody could fill
+            request.content.feed_eof()
+            made.force_close()
+        return made
 
     async def running(_: web.Application) -> AsyncIterator[None]:
         async with asgi.running(hooks):

@@ -50,7 +50,7 @@ def setup(app: App, hooks: Hookcatch, prefix: str = "/hooks") -> None:
         scope = {
             "method": request.method,
             "query_string": request.query_string.encode(),
-            "headers": [(name.lower().encode(), _octets(value)) for name, value in request.headers.items()],
+            "headers": [(_octets(name.lower()), _octets(value)) for name, value in request.headers.items()],
             "client": (request.ip,),
         }
         answered = await asgi.answer(hooks, endpoint, scope, lambda: _chunk(request))
@@ -78,9 +78,9 @@ async def _chunk(request: Request) -> asgi.Message:
     return {"type": "http.request", "body": chunk, "more_body": True}
 
 
-def _octets(value: str) -> bytes:
-    """A header as it came: Sanic has read it as UTF-8, and kept what is none."""
-    return value.encode(errors="surrogateescape")
+def _octets(text: str) -> bytes:
+    """Of a header, as it came: Sanic has read it as UTF-8, and kept what is none."""
+    return text.encode(errors="surrogateescape")
 
 
 def _response(answered: Response) -> HTTPResponse:

@@ -84,9 +84,10 @@ def test_an_empty_body_is_refused_like_any_forgery(server, id_):
     assert server.stored(id_) == 0
 
 
-def test_a_compressed_body_is_refused(server, id_):
+def test_a_compressed_body_is_refused_and_so_is_one_that_only_says_so(server, id_):
     packed = gzip.compress(body(id_))
     assert status(server, head(id_, length=len(packed), extra=["content-encoding: gzip"]), packed) == 415
+    assert status(server, whole(id_, extra=["content-encoding: gzip"])) == 415
     assert server.stored(id_) == 0
 
 

@@ -93,7 +93,7 @@ def test_a_build_that_looks_before_it_inserts_is_caught(run):
 
 @pytest.mark.parametrize("server", [name for name in SERVERS if name != "run"])
 def test_no_malformed_request_is_a_5xx_or_hangs_or_costs_memory(run, server):
-    n = {"uvicorn": 1500, "gunicorn": 1500, "gunicorn-sync": 150}.get(server, 300)
+    n = {"uvicorn": 1500, "gunicorn": 800, "gunicorn-sync": 150}.get(server, 300)
     holds(run(lambda options, place: malformed.malformed(n, server, 7, options, place)))
 
 

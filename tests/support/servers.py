@@ -29,7 +29,7 @@ COMMANDS = {
     "waitress": ["-m", "waitress"],
     "flask": ["-m", "flask", "--app", "flask_app", "run"],
     "django": ["-m", "django", "runserver", "--settings", "django_settings", "--noreload", "--skip-checks"],
-    **{name: [str(APPS / "own_server.py"), name] for name in ("aiohttp", "sanic", "tornado")},
+    **{name: ["-m", "lab.own_server", name, "app:hooks"] for name in ("aiohttp", "sanic", "tornado")},
     "gunicorn-prefork": [*GUNICORN, "-k", "gthread", "--threads", "4", "-w", "4"],
 }
 
@@ -70,12 +70,14 @@ class Served:
 def serve(server: str, app: str, place: Path) -> Served:
     """Start it, and wait until it listens."""
     port = free_port()
-    by_port = server.startswith(("uvicorn", "granian", "flask", "aiohttp", "sanic", "tornado"))
+    by_port = server.startswith(("uvicorn", "granian", "flask"))
     bind = ["--port", str(port)] if by_port else [f"--listen=127.0.0.1:{port}"]
     if server.startswith(("gunicorn", "hypercorn")):
         bind = ["-b", f"127.0.0.1:{port}"]
     if server == "django":
         bind = [f"127.0.0.1:{port}"]
+    if server in ("aiohttp", "sanic", "tornado"):
+        bind = [str(port)]
     (place / "effects").touch()
     path = os.pathsep.join(filter(None, [str(APPS), os.environ.get("PYTHONPATH")]))
     environ = {**os.environ, "E2E_PLACE": str(place), "PYTHONPATH": path}

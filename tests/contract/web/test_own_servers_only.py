@@ -83,6 +83,15 @@ def test_a_client_that_still_sends_sees_the_answer_to_a_body_that_is_too_large(h
     caller.close()
 
 
+@pytest.mark.parametrize("make", [in_aiohttp, in_sanic, in_tornado])
+def test_a_header_whose_name_is_no_text_is_passed_over_or_refused(hooks, make):
+    caller = make(hooks)
+    signed = hooks.sources["shop"].sign("order.created", {}, id="msg_1")
+    answer = post(caller, signed, headers=[*signed.headers, (b"x-\xe9", b"\xff")])
+    assert answer.status == (200 if make is in_sanic else 400)
+    caller.close()
+
+
 def test_tornado_waits_no_longer_than_that_for_a_body_that_nobody_wants(hooks, monkeypatch):
     monkeypatch.setattr(hookcatch.tornado, "LINGER", 0.05)
     caller = in_tornado(hooks)
