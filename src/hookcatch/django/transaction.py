@@ -12,7 +12,7 @@ from hookcatch.core.model import Lease, Run
 from hookcatch.inbox.block import Block
 from hookcatch.inbox.shared import ops
 from hookcatch.inbox.shared.driver import Driver
-from hookcatch.inbox.shared.transaction import Statements, demand, demand_the_same, known, watch
+from hookcatch.inbox.shared.transaction import Statements, demand, demand_the_same, explaining, watch
 from hookcatch.inbox.writer import Lock
 
 from . import sqlite
@@ -36,17 +36,14 @@ class DjangoTransaction(Block[Any]):
     def begin(self) -> Any:
         """See `Block.begin`: the connection of this thread."""
         self._connection = self._driver.connect_for_effects()
-        try:
-            with ExitStack() as stack:
-                stack.callback(self._lock.close)
-                stack.enter_context(self._lock.held())
-                stack.enter_context(transaction.atomic(using=self._connection.alias, durable=True))
-                db = self._statements()
-                demand((self._mark if self._is_marked_first() else ops.holds)(db, self._lease), self._lease)
-                watch(db)
-                self._entered = stack.pop_all()
-        except Exception as error:
-            raise known(error, self._driver) from error
+        with explaining(self._driver), ExitStack() as stack:
+            stack.callback(self._lock.close)
+            stack.enter_context(self._lock.held())
+            stack.enter_context(transaction.atomic(using=self._connection.alias, durable=True))
+            db = self._statements()
+            demand((self._mark if self._is_marked_first() else ops.holds)(db, self._lease), self._lease)
+            watch(db)
+            self._entered = stack.pop_all()
         return self._connection
 
     def end(self, error: BaseException | None) -> None:
@@ -57,11 +54,8 @@ class DjangoTransaction(Block[Any]):
         if error is not None:
             stack.__exit__(type(error), error, error.__traceback__)
             return
-        try:
-            with stack:
-                self._finish()
-        except Exception as why:
-            raise known(why, self._driver) from why
+        with explaining(self._driver), stack:
+            self._finish()
         self.committed = True
 
     def _finish(self) -> None:

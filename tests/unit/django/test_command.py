@@ -52,6 +52,7 @@ def test_events_are_listed_and_replayed(inbox, capsys):
     assert "evt_1" in capsys.readouterr().out
     call_command("hookcatch", "events", "replay", "evt_1", "--yes")
     assert inbox.get(1)[0].state == "pending"
+    assert logging.getLogger("hookcatch").level == logging.NOTSET
 
 
 def test_what_is_sent_goes_where_the_webhooks_are_included(capsys):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from hookcatch.core.errors import ConfigurationError, HookcatchError, LeaseLost
@@ -39,11 +40,15 @@ def demand(holds: bool, lease: Lease) -> None:
         raise LeaseLost(f"event {lease.event.seq} is in other hands")
 
 
-def known(error: BaseException, driver: Driver) -> BaseException:
-    """A server that fails as InboxUnavailable; what the handler wrote that it cannot keep is the handler's error."""
-    if isinstance(error, Exception) and (driver.is_gone(error) or driver.is_passing(error)):
-        return driver.explained(error)
-    return error
+@contextmanager
+def explaining(driver: Driver) -> Iterator[None]:
+    """A server that fails, as InboxUnavailable; what it finds in the handler's statements is the handler's error."""
+    try:
+        yield
+    except Exception as error:
+        if driver.is_gone(error) or driver.is_passing(error):
+            raise driver.explained(error) from error
+        raise
 
 
 def watch(db: Db) -> None:
@@ -86,14 +91,15 @@ class ServerTransaction(Block[Any]):
     def begin(self) -> Any:
         """See `Block.begin`."""
         try:
-            self._connection = self._driver.connect_for_effects()
-            self._db = db = Statements(self._driver.cursor(self._connection), self._driver.dialect)
-            db.execute(db.dialect.begin_effect)
-            demand(ops.holds(db, self._lease), self._lease)
-            watch(db)
-        except BaseException as error:
+            with explaining(self._driver):
+                self._connection = self._driver.connect_for_effects()
+                self._db = db = Statements(self._driver.cursor(self._connection), self._driver.dialect)
+                db.execute(db.dialect.begin_effect)
+                demand(ops.holds(db, self._lease), self._lease)
+                watch(db)
+        except BaseException:
             self._let_go()
-            raise self._known(error) from error
+            raise
         return self._connection
 
     def end(self, error: BaseException | None) -> None:
@@ -103,9 +109,8 @@ class ServerTransaction(Block[Any]):
             return
         try:
             if error is None:
-                self._commit(db)
-        except Exception as why:
-            raise self._known(why) from why
+                with explaining(self._driver):
+                    self._commit(db)
         finally:
             self._let_go()
 
@@ -114,9 +119,6 @@ class ServerTransaction(Block[Any]):
         demand(ops.mark(db, self._lease, self._run), self._lease)
         db.execute("COMMIT")
         self.committed = True
-
-    def _known(self, error: BaseException) -> BaseException:
-        return known(error, self._driver)
 
     def _let_go(self) -> None:
         connection, self._connection, self._db = self._connection, None, None

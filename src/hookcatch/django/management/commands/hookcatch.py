@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 from typing import Any
 
@@ -38,9 +39,16 @@ class Command(BaseCommand):
         parser.add_argument("words", nargs=argparse.REMAINDER)
 
     def handle(self, *words: Any, **options: Any) -> None:
-        """From code: whatever ends it early is an exception."""
+        """From code: whatever ends it early is an exception, and logs are as loud afterwards as they were."""
         self._name_the_project()
-        commands.main(args=[*words, *options.get("words", ())], prog_name="hookcatch", standalone_mode=False)
+        logger = logging.getLogger("hookcatch")
+        level = logger.level
+        try:
+            commands.main(
+                args=[*words, *options.get("words", ())], prog_name="hookcatch", standalone_mode=False
+            )
+        finally:
+            logger.setLevel(level)
 
     def _name_the_project(self) -> None:
         os.environ["HOOKCATCH_APP"] = "hookcatch.django.project:hooks"
