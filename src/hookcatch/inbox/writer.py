@@ -98,6 +98,7 @@ class Writer(Generic[C]):
         on_full: called when the disk is full, before the ops are tried one by one.
         explain: what becomes of an error that an op meets alone; default for SQLite's.
         passes: whether an error may not come again: a deadlock. What met it is tried again as it is.
+        together: does the ops of a batch, in their order, where there is a better way than one by one.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Writer(Generic[C]):
         on_full: Callable[[], None],
         explain: Callable[[Exception], Exception] | None = None,
         passes: Callable[[Exception], bool] = lambda error: False,
+        together: Callable[[C, Sequence[Op[C, Any]]], list[Any]] | None = None,
     ) -> None:
         self._connect = connect
         self._lock = lock
@@ -116,6 +118,7 @@ class Writer(Generic[C]):
         self._on_full = on_full
         self._explain = explain or explained
         self._passes = passes
+        self._together = together or _one_by_one
         self._connection: C | None = None
         self._suspect = False
         self._reset()
@@ -242,7 +245,7 @@ class Writer(Generic[C]):
             connection = self._ready()
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                results = [op(connection) for op, _, _ in batch]
+                results = self._together(connection, [op for op, _, _ in batch])
                 connection.execute("COMMIT")
             except Exception as error:
                 self._take_back(connection, error)
@@ -270,6 +273,10 @@ class Writer(Generic[C]):
         connection, self._connection = self._connection, None
         if connection is not None:
             close_quietly(connection)
+
+
+def _one_by_one(connection: C, ops: Sequence[Op[C, Any]]) -> list[Any]:
+    return [op(connection) for op in ops]
 
 
 def _make_sure(connection: Connection) -> None:

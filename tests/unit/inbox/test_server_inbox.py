@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
 from hookcatch.core.errors import ConfigurationError, InboxUnavailable
+from hookcatch.core.model import Accepted, Claim, Duplicate, Duplicates
 from hookcatch.inbox import open_inbox
+from hookcatch.inbox.shared.link import Link
 from support.databases import SERVERS, Server
+from support.edges import wait_until
 
 from .conftest import event
 
@@ -152,3 +156,79 @@ def test_machines_whose_clocks_differ_go_by_the_servers(server, tmp_path, caplog
     assert right.next_due() == pytest.approx(time.time() + 60, abs=5)
     right.close()
     fast.close()
+
+
+@contextmanager
+def at_once(inbox):
+    """Whatever is submitted in the block is written in one batch; answers what the server is told."""
+    said = []
+    run = Link._run
+
+    def noted(self, sql, values=()):
+        said.append(sql.split()[0])
+        return run(self, sql, values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        with inbox._writer._gate:
+            inbox._writer.submit(lambda db: None)  # the thread has taken it, and waits at the gate
+            wait_until(inbox._writer._queue.empty)
+            patch.setattr(Link, "_run", noted)
+            yield said
+        inbox.release([]).result()
+
+
+def opened(server, tmp_path):
+    inbox = open_inbox(f"{server.clean(tmp_path)}?server_clock=0", clock=lambda: 1000.0)
+    inbox.open()
+    inbox.accept([event("known")]).result()
+    return inbox
+
+
+def test_deliveries_that_come_together_are_one_statement_where_the_server_has_one(server, tmp_path):
+    inbox = opened(server, tmp_path)
+    with at_once(inbox) as said:
+        futures = [
+            inbox.accept([event("a"), event("b")]),
+            inbox.accept([event("known", b"2")]),
+            inbox.accept([]),
+        ]
+        futures.append(inbox.accept([event("c")]))
+    first, second, none, last = [one.result() for one in futures]
+    assert [answer.seq for answer in first] == sorted(answer.seq for answer in (*first, *last))[:2]
+    assert none == ()
+    assert isinstance(second[0], Duplicate)
+    assert (second[0].seq, second[0].conflict) == (1, True)
+    assert [inbox.get(answer.seq)[0].id for answer in (*first, *last)] == ["a", "b", "c"]
+    assert said.count("INSERT") == (1 if server.name == "PostgreSQL" else 4)
+    inbox.close()
+
+
+@pytest.mark.parametrize("other", ["a copy", "a claim", "another policy", "content"])
+def test_deliveries_of_another_kind_are_told_one_by_one_and_in_their_order(server, tmp_path, other):
+    inbox = opened(server, tmp_path)
+    with at_once(inbox) as said:
+        first = inbox.accept([event("a")])
+        second = {
+            "a copy": lambda: inbox.accept([event("a")]),
+            "a claim": lambda: inbox.accept([event("b")], claim=Claim("me", 1060.0, rescue=True)),
+            "another policy": lambda: inbox.accept([event("b")], duplicates=Duplicates(revive_before=1.0)),
+            "content": lambda: inbox.accept([event("b", content_key=b"1" * 32)]),
+        }[other]()
+    assert isinstance(first.result()[0], Accepted)
+    assert isinstance(second.result()[0], Duplicate if other == "a copy" else Accepted)
+    assert said.count("INSERT") == 2
+    inbox.close()
+
+
+def test_what_is_between_deliveries_stays_between_them(server, tmp_path):
+    inbox = opened(server, tmp_path)
+    with at_once(inbox):
+        before = inbox.accept([event("known")], claim=Claim("late", 1060.0, rescue=True))
+        discarded = inbox.discard([1], now=1000.0, why="no")
+        after = inbox.accept([event("known")])
+    assert (before.result()[0].state, discarded.result(), after.result()[0].state) == (
+        "pending",
+        1,
+        "discarded",
+    )
+    inbox.close()

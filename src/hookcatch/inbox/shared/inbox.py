@@ -112,6 +112,7 @@ class ServerInbox:
             on_full=_nothing,
             explain=self.driver.explained,
             passes=self.driver.is_passing,
+            together=ops.together,
         )
 
     def open(self) -> None:
@@ -192,10 +193,8 @@ class ServerInbox:
         """See `Inbox.accept`."""
         clock = self._clock
         ready = [(event, rows.new_event(event)) for event in clock.there(tuple(events))]
-        claim, duplicates = clock.there(claim), clock.there(duplicates)
-        return self._write(
-            lambda db: clock.here(ops.accept(db, ready, claim, duplicates)), wakes=claim is None
-        )
+        op = ops.Accept(ready, clock.there(claim), clock.there(duplicates), clock.here)
+        return self._write(op, wakes=claim is None)
 
     def lease(self, *, token: str, limit: int, now: float, until: float) -> Future[tuple[Lease, ...]]:
         """See `Inbox.lease`."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
 from types import MappingProxyType
 from typing import Any
 
@@ -50,6 +52,39 @@ leased_at = NULL, state = 'dead' WHERE seq = %s"""
 
 AT_ONCE = 500
 """Events a statement; SQLite takes 32,766 values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """The op that keeps a delivery. Deliveries that come together and are of one kind can be one statement."""
+
+    events: Sequence[tuple[NewEvent, tuple[Any, ...]]]
+    claim: Claim | None
+    duplicates: Duplicates
+    here: Callable[[Any], Any]
+
+    def __call__(self, db: Db) -> Any:
+        return self.here(accept(db, self.events, self.claim, self.duplicates))
+
+
+def together(db: Db, batch: Sequence[Callable[[Any], Any]]) -> list[Any]:
+    """Do the ops of a batch in order; those that accept, and stand side by side, in one statement if they can."""
+    results: list[Any] = []
+    for kind, side_by_side in groupby(batch, _kind):
+        some = list(side_by_side)
+        accepts = [] if kind is None else [one for one in some if isinstance(one, Accept)]
+        events = [event for one in accepts for event in one.events]
+        if len(accepts) > 1 and db.dialect.returns and _are_unlike(events):
+            answers = iter(accept(db, events, None, accepts[0].duplicates))
+            results += [one.here(tuple(islice(answers, len(one.events)))) for one in accepts]
+        else:
+            results += [one(db) for one in some]
+    return results
+
+
+def _kind(op: Callable[[Any], Any]) -> Duplicates | None:
+    """What deliveries have to have in common."""
+    return op.duplicates if isinstance(op, Accept) and op.claim is None else None
 
 
 def accept(
