@@ -23,6 +23,8 @@ from hookcatch.core.ports import Query
 from support.databases import POSTGRES, RABBITMQ, REDIS, Service
 from support.edges import post, wsgi_app
 
+TESTS = Path(__file__).parents[1]
+
 CELERY = (
     "-m",
     "celery",
@@ -86,6 +88,7 @@ class Stage:
     def environ(self) -> dict[str, str]:
         return {
             **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
             "RELAYED": str(self.folder),
             "RELAYED_ENGINE": self.way.engine,
             "RELAYED_BROKER": self.broker or self.way.broker,
