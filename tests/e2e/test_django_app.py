@@ -208,6 +208,36 @@ def told(shop: Shop, request: Request) -> int:
         return 0
 
 
+TASKS = """
+INSTALLED_APPS += ["django_tasks", "django_tasks_db"]
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+HOOKCATCH["RELAY"] = {"engine": "hookcatch.django.tasks.engine", "secret": "a secret of the relay's", "patience": 5}
+"""
+
+
+def test_the_projects_own_tasks_run_the_handlers_and_one_that_is_killed_loses_nothing(tmp_path: Path):
+    shop = Shop(tmp_path, "gunicorn", LEASE="2")
+    settings = shop.app / "shop" / "settings.py"
+    settings.write_text(settings.read_text() + TASKS)
+    shop.manage("migrate", "--verbosity", "0")
+    words = [sys.executable, str(shop.app / "manage.py"), "db_worker", "--interval", "0.1"]
+    worker = Process(words, shop.environ, tmp_path / "worker.log")
+    try:
+        shop.start()
+        for number in range(20):
+            assert shop.post(shop.order(f"o_{number}")) == 200
+        time.sleep(1)
+        assert shop.orders() == Counter()  # the server runs no handler
+        worker.start()
+        shop.wait_for(lambda: len(shop.orders()) > 3)
+        worker.kill()
+        worker.start()
+        shop.wait_for(lambda: shop.orders() == Counter([f"o_{number}" for number in range(20)]))
+    finally:
+        worker.kill()
+        shop.kill()
+
+
 def test_a_forgery_is_refused_over_the_wire(tmp_path: Path):
     shop = Shop(tmp_path, "gunicorn")
     try:

@@ -65,14 +65,14 @@ def _split(options: DjangoOptions) -> tuple[HandlerOptions, bool]:
 def _registering(register: Callable[[Any], Any], atomic: list[Callable[..., Any]] | None) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         if atomic is None:
-            register(_with_connections(function))
+            register(with_connections(function))
             return function
         if is_async(function):
             raise ConfigurationError(
                 f"handler {function.__qualname__}: Django's transactions are not for async code; make it a plain "
                 "function, which runs in a thread, or leave atomic out"
             )
-        register(_with_connections(_atomic(function)))
+        register(with_connections(_atomic(function)))
         atomic.append(function)
         return function
 
@@ -96,7 +96,7 @@ def _atomic(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _with_connections(function: Callable[..., Any]) -> Callable[..., Any]:
+def with_connections(function: Callable[..., Any]) -> Callable[..., Any]:
     """A handler's thread lives longer than a request: as Django does round those, drop what is old or broken."""
     from django.db import close_old_connections
 

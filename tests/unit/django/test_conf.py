@@ -125,3 +125,11 @@ def test_an_engine_is_named_by_its_path_or_as_it_is(given):
 def test_an_engine_that_is_not_there_or_has_no_secret_is_an_error(given, said):
     with pytest.raises(ConfigurationError, match=said):
         build(read({"RELAY": given}))
+
+
+def test_tasks_that_are_handed_to_nobody_are_refused():
+    relay = build(
+        read({"RELAY": {"engine": "hookcatch.django.tasks.engine", "secret": "a secret of the relay's own"}})
+    )
+    with pytest.raises(ConfigurationError, match="ImmediateBackend, which hands nothing to a worker"):
+        relay.runtime()
