@@ -408,9 +408,9 @@ class Hookcatch(Router):
                 logger.warning("source %s is unsigned: anybody can send events to it", source.name)
             for said in contradictions(source.provider, source.endpoint.policy):
                 logger.warning("source %s: %s", source.name, said)
-        inbox = self.inbox()
         if self._relay is not None:
-            self._relay.check(inbox)
+            self._relay.check(self._named_inbox())
+        inbox = self.inbox()
         if not inbox.durable:
             logger.warning(
                 "the inbox does not survive this process: events are lost with it, acknowledged or not"
