@@ -62,7 +62,7 @@ def hooks(place: str, engine: Engine, clock: Clock) -> Iterator[Hookcatch]:
     made.source("shop", "standard_webhooks", whsec(0))
     made.relay(engine, SECRET, patience=100.0)
     yield made
-    made.inbox().close()
+    made.runtime().close()
 
 
 # each of these stands for a process of its own: it leaves no runtime behind

@@ -688,6 +688,14 @@ def test_handing_over_does_not_forget_the_workers_that_were_lost(inbox, event, c
     assert stored(inbox).error == "worker_lost"
 
 
+def test_what_was_discarded_and_replayed_at_once_is_leased_once(inbox, event, clock):
+    accept(inbox, event())
+    assert inbox.discard([1], now=1000.0, why="by mistake").result() == 1
+    assert inbox.replay([1], now=1000.0).result() == 1
+    assert len(lease(inbox, 1000.0)) == 1
+    assert lease(inbox, 1000.0) == ()
+
+
 def test_a_relayed_event_can_be_discarded_and_its_copy_is_a_duplicate(inbox, event, clock):
     accept(inbox, event())
     relay(inbox, clock, 4600.0)
