@@ -17,6 +17,7 @@ from . import crash_points, disk_full, drain, malformed, poison, race, slow, str
 from .broken import BROKEN
 from .crash import Storm, crash
 from .options import Options
+from .processes import SERVERS
 from .verdict import Verdict, save, show
 
 console = Console()
@@ -194,7 +195,7 @@ def race_command(n: int, copies: int, ack: str, server: str, broken: str, to: Pa
 @main.command("malformed")
 @click.option("--n", default=1_000_000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
-@server_option
+@click.option("--server", default="uvicorn", type=click.Choice(SERVERS), show_default=True)
 @json_option
 def malformed_command(n: int, seed: int, server: str, to: Path | None) -> None:
     """Requests that no sender would make, over sockets: no 5xx, no hung connection, flat memory."""

@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 from standardwebhooks import Webhook
 
+import hookcatch
+
 from .options import PATH, SECRET, Options
 from .processes import family, server
 from .sender import as_bytes, message
@@ -27,8 +29,14 @@ SILENCE = 0.3
 
 UNDER_WAY = 32
 
+OURS = f"{Path(hookcatch.__file__).parent}/"
+"""In every traceback that leads through hookcatch."""
+
 WARM = 0.2
 """The share of requests after which memory is measured first: by then every code path has been walked."""
+
+LOGGED_BY_ITSELF = ("aiohttp", "sanic")
+"""Servers that log a traceback of their own parser; of them only those that lead through hookcatch count."""
 
 GROWTH = 16 << 20
 """Bytes that a process may grow by from then on: allocators are not exact."""
@@ -149,6 +157,7 @@ MUTATIONS: tuple[Mutation, ...] = (
 class Seen:
     """What came of it: statuses (0: closed without one), connections that hung, and what was answered with 5xx."""
 
+    server: str = ""
     statuses: Counter[int] = field(default_factory=Counter)
     hung: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -157,7 +166,7 @@ class Seen:
 async def malformed(n: int, name: str, seed: int, options: Options, directory: Path) -> Verdict:
     """Send `n` of them, each over a connection of its own."""
     receiver = server(name, replace(options, worker=False), directory)
-    seen, sizes = Seen(), []
+    seen, sizes = Seen(name), []
     try:
         receiver.start()
         await receiver.ready()
@@ -189,7 +198,7 @@ async def malformed(n: int, name: str, seed: int, options: Options, directory: P
     holds = {
         "nothing was answered with a 5xx": not seen.failures,
         "no connection hung": not seen.hung,
-        "no traceback was logged": "Traceback" not in log,
+        "no traceback was logged": (OURS if name in LOGGED_BY_ITSELF else "Traceback") not in log,
         "memory is flat": max(sizes) - sizes[0] < GROWTH,
         "an honest event is taken afterwards": last.statuses == {200: 1},
     }
@@ -215,8 +224,14 @@ async def _one(port: int, request: bytes, title: str, seen: Seen) -> None:
     except (OSError, ValueError):
         pass  # it hung up: its right
     seen.statuses[status] += 1
-    if status >= 500:
+    if status >= 500 and not _is_its_own(status, request, seen.server):
         seen.failures.append(f"{status} {title}")
+
+
+def _is_its_own(status: int, request: bytes, server: str) -> bool:
+    """Whether the server itself says so before an app is asked: 501 to a transfer coding that it does not know
+    (RFC 9112 6.1), and Sanic 500 to a method that is no text."""
+    return status == 501 or (server == "sanic" and not request.partition(b" ")[0].isascii())
 
 
 async def _line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:

@@ -22,23 +22,36 @@ from .options import Options
 ROOT = Path(__file__).parent.parent
 
 
+SERVERS = (
+    "uvicorn", "uvicorn-h11", "hypercorn", "granian", "aiohttp", "sanic", "tornado",
+    "gunicorn", "gunicorn-sync", "granian-wsgi", "waitress", "run",
+)  # fmt: skip
+"""Those that can serve lab.receiver."""
+
+
 def command(server: str, port: int, processes: int = 4) -> list[str]:
     """The command line of a server."""
-    uvicorn = [
-        "uvicorn",
-        "lab.receiver:hooks",
-        "--port",
-        str(port),
-        "--log-level",
-        "warning",
-        "--no-access-log",
-    ]
-    gunicorn = ["gunicorn", "lab.receiver:wsgi", "-b", f"127.0.0.1:{port}", "--log-level", "warning"]
+    asgi, wsgi, here = "lab.receiver:hooks", "lab.receiver:wsgi", f"127.0.0.1:{port}"
+    uvicorn = ["uvicorn", asgi, "--port", str(port), "--log-level", "warning", "--no-access-log"]
+    gunicorn = ["gunicorn", wsgi, "-b", here, "--log-level", "warning", "-w", str(processes)]
+    granian = ["granian", "--port", str(port), "--log-level", "warning", "--interface"]
     known = {
         "uvicorn": [*uvicorn, "--timeout-graceful-shutdown", "10"],
-        "gunicorn": [*gunicorn, "-w", str(processes), "-k", "gthread", "--threads", "8"],
-        "run": ["run", "lab.receiver:hooks", "--port", str(port), "--log-level", "warning"],
-        "worker": ["worker", "lab.receiver:hooks", "--log-level", "info"],
+        "uvicorn-h11": [*uvicorn, "--http", "h11", "--loop", "asyncio"],
+        "hypercorn": [
+            "hypercorn",
+            "lab.receiver:__getattr__('hooks')",
+            "-b",
+            here,
+        ],  # of its dict alone
+        "granian": [*granian, "asgi", asgi],
+        **{name: ["lab.own_server", name, asgi, str(port)] for name in ("aiohttp", "sanic", "tornado")},
+        "gunicorn": [*gunicorn, "-k", "gthread", "--threads", "8"],
+        "gunicorn-sync": [*gunicorn, "-k", "sync"],
+        "granian-wsgi": [*granian, "wsgi", "--blocking-threads", "8", wsgi],
+        "waitress": ["waitress", f"--listen={here}", "--threads=8", wsgi],
+        "run": ["run", asgi, "--port", str(port), "--log-level", "warning"],
+        "worker": ["worker", asgi, "--log-level", "info"],
     }
     if server in ("run", "worker"):
         return [sys.executable, "-c", "from hookcatch.cli import main; main()", *known[server]]
@@ -63,13 +76,14 @@ class Process:
     environ: dict[str, str]
     log: Path
     port: int = 0
+    cwd: Path = ROOT
     _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def start(self) -> None:
         """Start it, and do not wait for it."""
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
-                self.argv, env=self.environ, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+                self.argv, env=self.environ, cwd=self.cwd, stdout=log, stderr=log, start_new_session=True
             )
 
     @property

@@ -15,10 +15,11 @@ from urllib.parse import quote
 
 from .checks import check_blocking, check_handler, check_window, contradictions
 from .core import routing
+from .core.bridge import step
 from .core.endpoint import SEGMENT, App, Endpoint
 from .core.errors import ConfigurationError
 from .core.keyring import Keys
-from .core.model import Delivery
+from .core.model import Delivery, EventState
 from .core.ports import LEASE, Clock, Inbox, Observer, Retention
 from .core.secret import Secret
 from .core.wire import Request
@@ -28,11 +29,12 @@ from .observe.logs import Logs, logger
 from .providers import Provider
 from .router import F, HandlerOptions, Router
 from .source import SourceOptions, build_endpoint, choose_provider
-from .tenants import Given, look_up, secrets_for
+from .tenants import Given, Secrets, look_up, secrets_for
 
 if TYPE_CHECKING:
     from .doctor import Diagnosis, Limits
     from .doctor.door import Knock, Visit
+    from .relay import Envelopes
     from .runtime import Runtime
 
 DEFAULT_INBOX = "sqlite:///hookcatch.db"
@@ -216,6 +218,7 @@ class Hookcatch(Router):
         self._patterns: list[tuple[re.Pattern[str], Endpoint]] = []
         self._published = keys if isinstance(keys, Published) else Published(clock)
         self._keys = keys or self._published
+        self._relay: Envelopes | None = None
         self._built: App | None = None
         self._runtime: Runtime | None = None
         self._lock = threading.Lock()
@@ -261,6 +264,59 @@ class Hookcatch(Router):
             self._patterns.append((pattern, endpoint))
         return source
 
+    def relay(
+        self,
+        engine: Any,
+        secret: Secrets,
+        *,
+        patience: float = 3600.0,
+        timeout: float = 10.0,
+    ) -> None:
+        """Have an engine do the work: what comes due is handed to it, and its workers run the handlers.
+
+        Args:
+            engine: the app of an engine that we know, `celery.Celery(...)`, or a `hookcatch.relay.Engine`.
+            secret: signs what names an event to the engine's workers, the same in all processes; while it is being
+                rotated a list, of which the first one signs.
+            patience: seconds for which the engine is trusted with an event; one that has not come by then is handed
+                over again. Longer than its queue ever gets.
+            timeout: seconds in which the engine has to confirm that it has an event.
+
+        Raises:
+            ConfigurationError: with what to change.
+        """
+        from .relay import attach
+
+        self._check_open()
+        if self._relay is not None:
+            raise ConfigurationError("there is one relay for all events, and there is one already")
+        self._relay = attach(engine, self, secret, patience=patience, timeout=timeout)
+
+    def perform(self, message: str) -> EventState | None:
+        """Run the handlers of the event that a message of the relay names: what an engine's task does. Handlers of
+        either colour; what they raise is recorded and tried again by us, not by the engine.
+
+        Returns:
+            The state that the event is in now; None if there was nothing to do, for the message came twice or late.
+
+        Raises:
+            ConfigurationError: the message was not signed with a secret of this relay, or there is none.
+            InboxUnavailable: the engine should bring it again.
+        """
+        relay = self._relayed()
+        return step(relay.perform(message, self.runtime().blocking(takes=False)))
+
+    async def aperform(self, message: str) -> EventState | None:
+        """`perform`, for an engine that awaits its tasks."""
+        relay = self._relayed()
+        return await relay.perform(message, self.runtime().in_loop(takes=False))
+
+    def _relayed(self) -> Envelopes:
+        self.build()
+        if self._relay is None:
+            raise ConfigurationError("a message of a relay came, and there is none: say hooks.relay(...)")
+        return self._relay
+
     @property
     def sources(self) -> dict[str, Source]:
         """The sources, by name."""
@@ -290,6 +346,7 @@ class Hookcatch(Router):
                     [handler for one, handler in handlers if one.fallback],
                 ),
                 has_replies=any(handler.reply for _, handler in handlers),
+                relay=self._relay,
             )
         if blocking:
             check_blocking(self._built)
@@ -351,6 +408,8 @@ class Hookcatch(Router):
                 logger.warning("source %s is unsigned: anybody can send events to it", source.name)
             for said in contradictions(source.provider, source.endpoint.policy):
                 logger.warning("source %s: %s", source.name, said)
+        if self._relay is not None:
+            self._relay.check(self._named_inbox())
         inbox = self.inbox()
         if not inbox.durable:
             logger.warning(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from .concurrency import Patience
@@ -68,13 +68,17 @@ class WebhookMiddleware:
 async def take(hooks: Hooks, endpoint: Endpoint, scope: Scope, receive_: Receive, send: Send) -> None:
     """Answer one request to a webhook's path."""
     response = await answer(hooks, endpoint, scope, receive_)
-    if response is not None:
+    if response is None:
+        # a sender that has only ended its half may still listen, and a server that gets nothing to say may say 500
+        with suppress(OSError):
+            await _send(send, refuse(Rejected("truncated_body")))
+    else:
         await _send(send, response)
 
 
 async def answer(hooks: Hooks, endpoint: Endpoint, scope: Scope, receive_: Receive) -> Response | None:
     """The response to one request to a webhook's path, for a server that sends it in its own way; None if the sender
-    is gone. Of the scope it reads the method, the query string and the headers."""
+    is gone. Of the scope it reads the method, the query string, the headers and the client."""
     runtime = hooks.runtime()
     ports = runtime.in_loop()
     request = head_of(scope, endpoint)

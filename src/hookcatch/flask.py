@@ -126,7 +126,7 @@ def _blueprint(hooks: Hookcatch, prefix: str) -> flask.Blueprint:
         endpoint = hooks.match(f"/{path}")
         if endpoint is None:
             flask.abort(404)
-        return _answer(wsgi.take(hooks, endpoint, flask.request.environ))
+        return to_flask(wsgi.take(hooks, endpoint, flask.request.environ))
 
     blueprint = flask.Blueprint("hookcatch", __name__, url_prefix=prefix)
     for rule in ("/", "/<path:path>")[prefix == "/" and hooks.match("/") is None :]:
@@ -154,11 +154,12 @@ def _hold_body(hooks: Hookcatch, blueprint: flask.Blueprint) -> flask.Response |
         wsgi.hold(endpoint, request.environ)
     except Rejected as why:
         head = wsgi.head_of(request.environ, endpoint)
-        return _answer(turn_away(why, head, endpoint, hooks.runtime().blocking()))
+        return to_flask(turn_away(why, head, endpoint, hooks.runtime().blocking()))
     return None
 
 
-def _answer(response: Response) -> flask.Response:
+def to_flask(response: Response) -> flask.Response:
+    """Ours as Flask's, with no header more."""
     made = flask.Response(response.body, response.status)
     del made.headers["content-type"]
     for name, value in response.headers:

@@ -61,6 +61,8 @@ class Registered:
             )
         if self.options.get("max_attempts", 1) < 1:
             raise ConfigurationError(f"handler {name}: max_attempts is at least 1")
+        if not isinstance(self.options.get("backoff", Backoff()), Backoff):
+            raise ConfigurationError(f"handler {name}: backoff is Backoff(base=..., factor=..., cap=...)")
         options = {**cast("dict[str, Any]", self.options), "name": name}
         return Handler(
             **options,

@@ -131,24 +131,25 @@ class Runtime:
         with self._counting:
             self._requests -= 1
 
-    def blocking(self) -> Ports:
-        """The ports of a thread; the worker runs in a loop in a thread of its own."""
+    def blocking(self, *, takes: bool = True) -> Ports:
+        """The ports of a thread; the worker runs in a loop in a thread of its own. Without `takes` it only does what
+        it is given: an engine brings the events."""
         with self._starting:  # a threaded server's first requests come together
             if self._thread is None:
                 self._thread = LoopThread()
                 worker = self.worker(self._thread.loop)
-                if self.settings.worker:
+                if takes and self.settings.worker:
                     self._running = asyncio.run_coroutine_threadsafe(worker.run(), self._thread.loop)
                     self._running.add_done_callback(_tell_if_failed)
         return self._base
 
-    def in_loop(self) -> Ports:
-        """The ports of the running event loop; the worker runs in it too."""
+    def in_loop(self, *, takes: bool = True) -> Ports:
+        """The ports of the running event loop; the worker runs in it too. `takes`: see `blocking`."""
         loop = asyncio.get_running_loop()
         if self._worker is not None and self._worker.loop is loop:
             return self._worker.ports
         worker = self.worker(loop)
-        if self.settings.worker:
+        if takes and self.settings.worker:
             self._running = loop.create_task(worker.run())
             self._running.add_done_callback(_tell_if_failed)
         return worker.ports

@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from .core.endpoint import App
-from .core.errors import InboxUnavailable, LeaseLost
-from .core.flow import process
+from .core.errors import InboxUnavailable, LeaseLost, RelayUnavailable
+from .core.flow import hand_over, process
 from .core.model import Close, Lease
-from .core.ports import Clock, Inbox, Ports, Retention
+from .core.ports import Clock, Inbox, Ports, Relay, Retention
 from .observe.logs import escape
 
 logger: logging.Logger = logging.getLogger("hookcatch")
@@ -27,6 +27,9 @@ DRAIN = 25.0
 """Seconds that running handlers get at a stop; orchestrators kill after 30."""
 
 PRUNE_EVERY = 60.0
+
+REST = (1.0, 30.0)
+"""Seconds without handing over, after the engine did not confirm: the first time, and at most. It doubles."""
 
 
 class Heart:
@@ -82,7 +85,7 @@ class Heart:
 
 @dataclass
 class Worker:
-    """Works on due events in an event loop, `concurrency` at a time."""
+    """Works on due events in an event loop, `concurrency` at a time, or hands them to the app's engine."""
 
     app: App
     ports: Ports
@@ -93,6 +96,8 @@ class Worker:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: bool = False
     _trial: asyncio.Task[None] | None = None
+    _rest: float = 0.0
+    _rests_until: float = 0.0
 
     async def run(self, *, until_idle: bool = False, wait_for_retries: bool = True) -> None:
         """Work until `stop`; with `until_idle` until nothing waits any more, not even a retry, or without
@@ -118,7 +123,7 @@ class Worker:
     def adopt(self, lease: Lease) -> Future[Close]:
         """Process a lease that somebody else took, and answer them with what came of it; from any thread."""
         answer: Future[Close] = Future()
-        self.loop.call_soon_threadsafe(self._start, lease, answer)
+        self.loop.call_soon_threadsafe(self._start, lease, answer, None)
         return answer
 
     async def drain(self) -> None:
@@ -134,18 +139,27 @@ class Worker:
         # the inbox works in order: once this is answered, what was given back is on disk
         await self.ports.colour.wait(self.ports.inbox.release([]))
 
-    def _start(self, lease: Lease, answer: Future[Close]) -> None:
+    def _start(self, lease: Lease, answer: Future[Close], relay: Relay | None) -> None:
         # an empty context: not that of the request in which the worker happened to be started, or the event adopted
-        task = self.loop.create_task(self._work(lease, answer), context=contextvars.Context())
+        task = self.loop.create_task(self._work(lease, answer, relay), context=contextvars.Context())
         self._tasks.add(task)
         if lease.is_last_chance:
             self._trial = task
         task.add_done_callback(self._ended)
 
-    async def _work(self, lease: Lease, answer: Future[Close]) -> None:
-        """Process one lease. If it cannot be settled the lease runs out, and another worker takes it."""
+    async def _work(self, lease: Lease, answer: Future[Close], relay: Relay | None) -> None:
+        """Process one lease, or hand it over. If it cannot be settled the lease runs out, and another worker takes
+        it."""
         try:
-            answer.set_result(await process(lease, self.app, self.ports))
+            if relay is None:
+                answer.set_result(await process(lease, self.app, self.ports))
+            else:
+                answer.set_result(await hand_over(lease, relay, self.ports))
+                self._rest = 0.0
+        except RelayUnavailable as why:
+            answer.set_exception(why)
+            self.ports.inbox.release([lease])
+            self._take_a_rest(why)
         except asyncio.CancelledError:
             answer.set_exception(LeaseLost("given back at a stop"))
             self.ports.inbox.release([lease])
@@ -162,6 +176,15 @@ class Worker:
             )
             answer.set_exception(why)
 
+    def _take_a_rest(self, why: RelayUnavailable) -> None:
+        """Let the broker come back. All that wait stay as they are."""
+        now = self.ports.clock()
+        if now >= self._rests_until:
+            shortest, longest = REST
+            self._rest = min(longest, max(shortest, 2 * self._rest))
+            self._rests_until = now + self._rest
+            logger.warning("events cannot be handed over, next try in %.0f s: %s", self._rest, why)
+
     def _called(self) -> None:
         if not self._wake.is_set():
             with suppress(RuntimeError):  # the loop is closed; that is no matter of whoever commits
@@ -173,9 +196,9 @@ class Worker:
         Nothing is taken while an event on its last chance is in work, so that two of these never share a fate.
         """
         free = self.concurrency - len(self._tasks)
-        if free <= 0 or self._trial is not None:
-            return True
         now = self.ports.clock()
+        if free <= 0 or self._trial is not None or now < self._rests_until <= now + REST[1]:
+            return True
         try:
             leases = await self.ports.colour.wait(
                 self.ports.inbox.lease(
@@ -186,8 +209,13 @@ class Worker:
             logger.warning("the inbox cannot be read now: %s", why)
             return True
         for lease in leases:
-            self._start(lease, Future())
+            self._start(lease, Future(), self._engine_for(lease))
         return bool(leases)
+
+    def _engine_for(self, lease: Lease) -> Relay | None:
+        """Who works on it: what no handler wants needs no engine to find that out."""
+        event = lease.event
+        return self.app.relay if self.app.routes.find(event.source, event.type) else None
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

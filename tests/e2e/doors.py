@@ -38,6 +38,7 @@ def receiver(**options: Any) -> Hookcatch:
     hooks.source("chat", "discord", ed25519(0)[32:].hex(), max_body=MAX_BODY)
     hooks.source("under", UNDERSCORED, text(0), max_body=MAX_BODY)
     hooks.source("hasty", HASTY, text(0), max_body=MAX_BODY)
+    hooks.source("once", "sinch", text(0), max_body=MAX_BODY)
     return hooks
 
 

@@ -335,6 +335,14 @@ def test_the_command_says_a_line_for_each_check(tmp_path: Path, uvicorn: Served)
     assert "whsec_" not in bad.stdout + bad.stderr
 
 
+def test_of_a_sender_that_brings_nothing_again_it_says_what_a_wrong_secret_costs(
+    doors: Any, uvicorn: Served
+) -> None:
+    [refusal] = [one for one in look(doors, uvicorn.port, "straight", "once") if one.what == "stranger"]
+    assert refusal.found is None
+    assert "refused with 401, and Sinch Conversation and SMS never sends again what got that" in refusal.note
+
+
 def test_the_command_speaks_json(tmp_path: Path, uvicorn: Served) -> None:
     ended = doctor(tmp_path, "--url", f"http://127.0.0.1:{uvicorn.port}/csrf/shop", "app:hooks", "--json")
     said = json.loads(ended.stdout)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from lab.options import Options
+from lab.processes import SERVERS
 from lab.verdict import Verdict
 
 from lab import disk_full, drain, malformed, poison, race, strace_ack, zombie
@@ -90,6 +91,33 @@ def test_a_build_that_looks_before_it_inserts_is_caught(run):
     assert "one row each" in verdict.broken_lines, verdict.figures
 
 
-@pytest.mark.parametrize("server", ["uvicorn", "gunicorn"])
+@pytest.mark.parametrize("server", [name for name in SERVERS if name != "run"])
 def test_no_malformed_request_is_a_5xx_or_hangs_or_costs_memory(run, server):
-    holds(run(lambda options, place: malformed.malformed(1500, server, 7, options, place)))
+    n = {"uvicorn": 1500, "gunicorn": 800, "gunicorn-sync": 150}.get(server, 300)
+    holds(run(lambda options, place: malformed.malformed(n, server, 7, options, place)))
+
+
+async def told(answer: bytes, *, closes: bool) -> malformed.Seen:
+    """What the experiment sees of a server that answers everybody with this."""
+    ends = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(answer)
+        if not closes:
+            await ends.wait()
+        writer.close()
+
+    server, seen = await asyncio.start_server(serve, "127.0.0.1", 0), malformed.Seen()
+    await malformed._one(server.sockets[0].getsockname()[1], b"noise", "noise 1", seen)
+    ends.set()
+    server.close()
+    return seen
+
+
+def test_a_server_that_says_500_or_never_answers_is_caught(monkeypatch):
+    monkeypatch.setattr(malformed, "PATIENCE", 0.5)
+    assert asyncio.run(told(b"HTTP/1.1 500 Oh\r\n\r\n", closes=True)).failures == ["500 noise 1"]
+    assert asyncio.run(told(b"", closes=False)).hung == ["noise 1"]
+    well = asyncio.run(told(b"HTTP/1.1 400 Bad\r\n\r\n", closes=True))
+    assert (well.failures, well.hung, dict(well.statuses)) == ([], [], {400: 1})

@@ -16,10 +16,14 @@ from starlette.routing import Route
 
 from hookcatch import Hookcatch, Request, asgi, wsgi
 
+from . import django_project
+
 Pairs = Sequence[tuple[bytes, bytes]]
 
 
-Lack = Literal["unread", "pause", "bare prefix", "exact paths", "twins", "lengths", "head bodies"]
+Lack = Literal[
+    "unread", "pause", "bare prefix", "exact paths", "twins", "lengths", "heads", "head bodies", "peer"
+]
 """What an edge cannot show, or its framework has done before us:
 
 unread       how much of a body was not read
@@ -28,7 +32,9 @@ bare prefix  without a slash at its end it is redirected
 exact paths  `//shop` is tidied to `/shop`
 twins        headers of one name are joined
 lengths      the server itself refuses a length that is none, and a body that does not have it
+heads        the server itself refuses a head that is too large
 head bodies  an answer to HEAD has none
+peer         the address at the socket is not told
 """
 
 
@@ -85,6 +91,7 @@ class AsgiCaller:
         self.loop = asyncio.new_event_loop()
         self.unread = 0
         self.pause = 0.0  # seconds before each part of a body
+        self.reads_first = False  # whether a server reads the whole body before it asks us
 
     def call(
         self, method: str, path: str, headers: Pairs, chunks: Iterable[bytes], *, query: bytes = b""
@@ -99,13 +106,18 @@ class AsgiCaller:
     ) -> Answer | None:
         sent: list[dict[str, Any]] = []
         messages = _messages(chunks)
+        all_sent: list[bool] = []
 
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
         async def receive() -> dict[str, Any]:
             await asyncio.sleep(self.pause)
-            return next(messages, {"type": "http.disconnect"})
+            message = next(messages, None)
+            if message is None and self.reads_first and all_sent:
+                await asyncio.Event().wait()
+            all_sent.extend([True] * (message is not None and not message["more_body"]))
+            return message or {"type": "http.disconnect"}
 
         await self.app(scope(method, path, headers, query), receive, send)
         self.unread = sum(1 for _ in messages)
@@ -216,6 +228,8 @@ class Input:
             return first[:size]
         return first
 
+    readline = read  # PEP 3333 has it, and Django looks
+
     def unread(self) -> int:
         return len(self._chunks)
 
@@ -247,9 +261,52 @@ def wsgi_middleware(hooks: Hookcatch) -> WsgiCaller:
     return WsgiCaller(hooks, wsgi.WebhookMiddleware(behind, hooks, prefix="/hooks"), "/hooks")
 
 
+def _in_project(hooks: Hookcatch) -> Callable[[], None]:
+    """Put it in the place of the one that the settings describe; answers how to take it back."""
+    django_project.set_up()
+    from django.apps import apps
+
+    config = apps.get_app_config("hookcatch")
+    config.__dict__["hooks"] = hooks
+    return lambda: config.__dict__.pop("hooks", None)
+
+
+class DjangoCaller(WsgiCaller):
+    """The view of a Django project under WSGI, behind the usual middleware."""
+
+    def __init__(self, hooks: Hookcatch) -> None:
+        self._restore = _in_project(hooks)
+        from django.core.handlers.wsgi import WSGIHandler
+
+        hooks.build(blocking=True)
+        super().__init__(hooks, WSGIHandler(), "/hooks")
+
+    def close(self) -> None:
+        super().close()
+        self._restore()
+
+
+class DjangoAsyncCaller(AsgiCaller):
+    """The async view under ASGI. Django reads a body before anything of the project runs."""
+
+    def __init__(self, hooks: Hookcatch) -> None:
+        self._restore = _in_project(hooks)
+        from django.core.handlers.asgi import ASGIHandler
+
+        super().__init__(hooks, ASGIHandler(), "/async")
+        self.reads_first = True
+        self.lacks = frozenset({"unread", "pause"})
+
+    def close(self) -> None:
+        super().close()
+        self._restore()
+
+
 EDGES: dict[str, Callable[[Hookcatch], Edge]] = {
     "asgi-app": asgi_app,
     "asgi-middleware": asgi_middleware,
     "wsgi-app": wsgi_app,
     "wsgi-middleware": wsgi_middleware,
+    "django": DjangoCaller,
+    "django-async": DjangoAsyncCaller,
 }

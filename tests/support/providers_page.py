@@ -36,7 +36,9 @@ BEHAVIOUR = """
 ## How they behave
 
 `waits`: for the answer. `retries`: for how long it goes on, and whether the `id` stays the same then, and is signed.
-`gets`: our status for success, and for a bad signature. `up to`: its largest body. `stops after`: when it gives up.
+`gets`: our status for success, and for a bad signature; `final`: what got that never comes again. `up to`: its
+largest body. `stops after`: when it gives up.
+`source`: the sender's page, and the day it was read; `not read` if it was not read again.
 
 | name | waits | retries | id | gets | up to | stops after | order | source |
 |---|---|---|---|---|---|---|---|---|
@@ -86,11 +88,11 @@ def _behaviour(row: Provider) -> Iterator[str]:
     yield _unsure("" if facts.ack_deadline is None else span(facts.ack_deadline), row, "ack_deadline")
     yield _unsure(retries(row), row, "retry_horizon")
     yield _id(row)
-    yield f"{facts.success_status}, {facts.bad_signature_status}"
+    yield f"{facts.success_status}, {facts.bad_signature_status}{' (final)' if facts.refusal_is_final else ''}"
     yield _unsure("" if facts.max_body is None else f"{facts.max_body} bytes", row, "max_body")
     yield _unsure(_text(facts.disables), row, "disables")
     yield "kept" if facts.order_guaranteed else ""
-    yield f"[{facts.checked}]({facts.source})"
+    yield f"[{facts.checked or 'not read'}]({facts.source})"
 
 
 def _id(row: Provider) -> str:

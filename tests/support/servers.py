@@ -23,6 +23,13 @@ COMMANDS = {
     "uvicorn-without-lifespan": [*UVICORN, "--lifespan", "off"],
     "gunicorn-sync": [*GUNICORN, "-k", "sync"],
     "gunicorn-gthread": [*GUNICORN, "-k", "gthread", "--threads", "8", "--keep-alive", "5"],
+    "hypercorn": ["-m", "hypercorn"],
+    "granian": ["-m", "granian", "--interface", "asgi", "--log-level", "warning"],
+    "granian-wsgi": ["-m", "granian", "--interface", "wsgi", "--log-level", "warning"],
+    "waitress": ["-m", "waitress"],
+    "flask": ["-m", "flask", "--app", "flask_app", "run"],
+    "django": ["-m", "django", "runserver", "--settings", "django_settings", "--noreload", "--skip-checks"],
+    **{name: ["-m", "lab.own_server", name, "app:hooks"] for name in ("aiohttp", "sanic", "tornado")},
     "gunicorn-prefork": [*GUNICORN, "-k", "gthread", "--threads", "4", "-w", "4"],
 }
 
@@ -63,10 +70,19 @@ class Served:
 def serve(server: str, app: str, place: Path) -> Served:
     """Start it, and wait until it listens."""
     port = free_port()
-    bind = ["--port", str(port)] if server.startswith("uvicorn") else ["-b", f"127.0.0.1:{port}"]
+    by_port = server.startswith(("uvicorn", "granian", "flask"))
+    bind = ["--port", str(port)] if by_port else [f"--listen=127.0.0.1:{port}"]
+    if server.startswith(("gunicorn", "hypercorn")):
+        bind = ["-b", f"127.0.0.1:{port}"]
+    if server == "django":
+        bind = [f"127.0.0.1:{port}"]
+    if server in ("aiohttp", "sanic", "tornado"):
+        bind = [str(port)]
     (place / "effects").touch()
-    environ = {**os.environ, "E2E_PLACE": str(place)}
-    process = Process([sys.executable, *COMMANDS[server], *bind, app], environ, place / "log", port)
+    path = os.pathsep.join(filter(None, [str(APPS), os.environ.get("PYTHONPATH")]))
+    environ = {**os.environ, "E2E_PLACE": str(place), "PYTHONPATH": path}
+    argv = [sys.executable, *COMMANDS[server], *bind, *([app] if app else [])]
+    process = Process(argv, environ, place / "log", port)
     process.start()
     try:
         asyncio.run(process.ready())

@@ -27,6 +27,7 @@ ARROWS = {
     "concurrency": {"core"},
     "keyring": {"core"},
     "suspicion": {"core", "doctor", "observe"},
+    "relay": {"core", "observe", "signing"},
     "worker": {"core", "observe"},
     "runtime": {"core", "observe", "concurrency", "keyring", "suspicion", "worker"},
     "asgi": {"core", "concurrency", "runtime"},
@@ -41,7 +42,7 @@ ARROWS = {
 }
 """Who may import whom. What is not named here stands at the top and may import everything."""
 
-LATE = {("app", name) for name in ("doctor", "suspicion", "runtime", "asgi", "wsgi")}
+LATE = {("app", name) for name in ("doctor", "suspicion", "relay", "runtime", "asgi", "wsgi")}
 """Inside functions only: a Hookcatch is an ASGI and a WSGI app, and importing it loads neither half."""
 
 PURE = ("core", "signing", "providers", "doctor", "probe")

@@ -131,6 +131,13 @@ def test_a_condition_that_is_async_is_refused():
         built(router)
 
 
+def test_a_backoff_that_is_none_is_refused():
+    router = Router()
+    router.on("x", name="h", backoff=[1.0, 2.0])(lambda: None)
+    with pytest.raises(ConfigurationError, match=r"handler h: backoff is Backoff\(base"):
+        built(router)
+
+
 def test_less_than_one_attempt_is_refused():
     router = Router()
     router.on("a", name="h", max_attempts=0)(lambda: None)

@@ -67,7 +67,10 @@ def test_the_count_is_exact_however_many_threads_count():
 
 
 def test_threads_that_come_together_get_one_loop_and_one_worker():
-    runtime = app().runtime()
+    def loops() -> set[threading.Thread]:
+        return {thread for thread in threading.enumerate() if thread.name == "hookcatch-loop"}
+
+    runtime, before = app().runtime(), loops()
     together = threading.Barrier(8)
 
     def ask() -> Any:
@@ -77,9 +80,9 @@ def test_threads_that_come_together_get_one_loop_and_one_worker():
     with ThreadPoolExecutor(8) as pool:
         ports = set(map(id, pool.map(lambda _: ask(), range(8))))
     assert len(ports) == 1
-    assert sum(thread.name == "hookcatch-loop" for thread in threading.enumerate()) == 1
+    assert len(loops() - before) == 1
     runtime.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "hookcatch-loop"]
+    assert loops() <= before
 
 
 def test_a_process_that_only_receives_works_on_nothing(caplog: pytest.LogCaptureFixture):

@@ -14,7 +14,7 @@ import pytest
 from hookcatch import Hookcatch, Request
 from hookcatch.doctor import Diagnosis, Finding, Limits
 from hookcatch.suspicion import EVERY, LIMITS, REASONS, REST, Suspicion
-from support.edges import EDGES, Edge, post, wait_until
+from support.edges import EDGES, DjangoAsyncCaller, DjangoCaller, Edge, post, wait_until
 from support.senders import whsec
 from support.world import Clock
 
@@ -239,8 +239,12 @@ def test_a_flood_of_forgeries_is_looked_into_once(edge: Edge, caplog: pytest.Log
 def test_what_a_stranger_writes_cannot_forge_a_line(edge: Edge, caplog: pytest.LogCaptureFixture):
     signed = edge.hooks.sources["code"].sign("push", {}, id="1")
     strange = signed.with_body(b"\x1b[2J\n").with_header("x-\x1b[31mred", "a").with_header("host", "a\nb")
-    assert post(edge, strange, f"{edge.prefix}/code").status == 401
+    status = post(edge, strange, f"{edge.prefix}/code").status
     settled(edge)
+    if status == 400:  # Django's own answer to such a host
+        assert isinstance(edge, DjangoCaller | DjangoAsyncCaller)
+        return
+    assert status == 401
     [record] = found(caplog)
     assert record.getMessage().isprintable()
 

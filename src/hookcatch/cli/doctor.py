@@ -18,7 +18,8 @@ from hookcatch.core.errors import HookcatchError
 from hookcatch.doctor import Diagnosis, Finding, diagnose
 from hookcatch.doctor.door import Checked, visit
 from hookcatch.observe.logs import escape
-from hookcatch.providers import provider
+from hookcatch.providers import Provider
+from hookcatch.providers import provider as lookup
 
 from . import filters
 from .capture import Captured, Unreadable, read
@@ -101,13 +102,15 @@ def signature(
     """
     captured = _captured(path)
     if provider:
-        diagnosis = _by_rules(captured, provider, secret_env, url, at)
+        row = lookup(provider)
+        diagnosis = _by_rules(captured, row, secret_env, url, at)
     else:
         hooks = load(app)
         chosen = _choose(hooks, source, captured.path)
+        row = chosen.provider
         called = url or chosen.endpoint.called(captured.query)
         diagnosis = chosen.diagnose(captured.called_at(called), now=at)
-    _tell(diagnosis, as_json=as_json, judged_then=at is not None)
+    _tell(diagnosis, row, as_json=as_json, judged_then=at is not None)
 
 
 @doctor.command(cls=AppCommand)
@@ -156,9 +159,8 @@ def _check_data(one: Checked) -> dict[str, Any]:
 
 
 def _by_rules(
-    captured: Captured, name: str, variables: Iterable[str], url: str | None, at: float | None
+    captured: Captured, row: Provider, variables: Iterable[str], url: str | None, at: float | None
 ) -> Diagnosis:
-    row = provider(name)
     known = [_secret(variable) for variable in variables]
     if row.signed and not known:
         raise click.UsageError("say where the secret stands: --secret-env VARIABLE")
@@ -207,7 +209,7 @@ def _unknown(name: str, known: Iterable[str]) -> NoReturn:
     raise click.UsageError(f"there is no source {name!r}: {ask}")
 
 
-def _tell(diagnosis: Diagnosis, *, as_json: bool, judged_then: bool) -> None:
+def _tell(diagnosis: Diagnosis, row: Provider, *, as_json: bool, judged_then: bool) -> None:
     if as_json:
         said = {
             "accepted": diagnosis.ok,
@@ -226,6 +228,9 @@ def _tell(diagnosis: Diagnosis, *, as_json: bool, judged_then: bool) -> None:
             click.echo("\nIf it was captured a while ago, judge it as of then: --at TIME")
         if "newline_added" in names:
             click.echo("\nIf an editor saved it, the line feed at the end may be the editor's own.")
+        if row.facts.refusal_is_final:
+            status = row.facts.bad_signature_status
+            click.echo(f"\n{row.title} never sends again what got {status}: such an event is lost here.")
     if not diagnosis.ok:
         raise click.exceptions.Exit(1)
 

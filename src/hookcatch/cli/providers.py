@@ -90,6 +90,7 @@ def _facts(row: Provider) -> Iterator[tuple[str, str]]:
             f"{facts.success_status} for success, {facts.bad_signature_status} for a bad signature",
             (),
         ),
+        ("a refusal", "is final: it never sends that again" if facts.refusal_is_final else "", ()),
         ("sends up to", f"{facts.max_body} bytes" if facts.max_body else "", ("max_body",)),
         ("order", "as it happened" if facts.order_guaranteed else "", ("order_guaranteed",)),
         ("stops after", facts.disables, ("disables",)),

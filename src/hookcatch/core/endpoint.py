@@ -10,6 +10,7 @@ from urllib.parse import quote
 from .greeting import Greeter
 from .model import Delivery
 from .networks import Networks
+from .ports import Relay
 from .routing import Routes
 from .wire import Request
 
@@ -168,8 +169,9 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """All endpoints, by source name, and all handlers."""
+    """All endpoints, by source name, all handlers, and the engine that runs them where it is not the worker."""
 
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     routes: Routes = field(default_factory=Routes)
     has_replies: bool = False
+    relay: Relay | None = None

@@ -102,6 +102,10 @@ class InboxUnavailable(HookcatchError):
         self.retry_after = retry_after
 
 
+class RelayUnavailable(HookcatchError):
+    """The engine or its broker did not confirm that it has an event. It stays ours."""
+
+
 class KeysUnavailable(HookcatchError):
     """A sender's published key cannot be fetched, or a tenant's secret not looked up. `retry_after` is in seconds."""
 

@@ -1,8 +1,11 @@
-"""The two paths: `receive`, from a request to the ack, and `process`, from a lease to its settlement.
+"""The paths: `receive`, from a request to the ack, `process`, from a lease to its settlement, and between them, where
+an engine does the work, `hand_over` and `take_over`.
 
     Request -> [tenant] -> verify -> Delivery -> accept -> Accepted | Duplicate -> Response       receive
                         -> greet  -> Greeting -> Response                             a handshake: no event is kept
     Lease -> handlers -> Outcome, each by itself -> settle                            process
+    Lease -> Relay -> settle as relayed                                               hand_over
+    message -> Lease -> work, that is process, apart from the caller                  take_over
 
 Everything that runs a handler goes through `process`: the worker, an ack that waits for the handler, a replay.
 Nothing here blocks, awaits or tells the time but through a port, so the same lines serve every server.
@@ -18,13 +21,13 @@ from typing import Literal
 from .answers import acknowledge, come_back, refuse
 from .attempt import Context, attempt
 from .endpoint import App, Endpoint, Tenants
-from .errors import InboxUnavailable, Invalid, KeysUnavailable, LeaseLost, Rejected
+from .errors import InboxUnavailable, Invalid, KeysUnavailable, LeaseLost, Rejected, RelayUnavailable
 from .greeting import Greeting
 from .handler import Handler, matches
 from .keyring import KeyNeeded
 from .model import PARKED, Accepted, Claim, Close, Delivery, Duplicate, Lease, Run
 from .payload import data_of, validate
-from .ports import Ports
+from .ports import Ports, Relay
 from .rows import duplicates, new_events
 from .wire import Request, Response
 
@@ -123,6 +126,40 @@ async def process(lease: Lease, app: App, ports: Ports) -> Close:
         close = _conclude(handlers, runs, lease, reply, ports.clock())
         await ports.colour.wait(ports.inbox.settle(lease, unsaved, close))
     return close
+
+
+async def hand_over(lease: Lease, relay: Relay, ports: Ports) -> Close:
+    """Give an event to an engine. Until it has confirmed, the event is ours; then it is trusted with it for a time.
+
+    Raises:
+        RelayUnavailable: it did not confirm, and the lease is still held. It may have the message all the same: such
+            a message finds nothing to take.
+        LeaseLost: another worker owns the event, or the engine works on it already.
+    """
+    with ports.keep(lease):
+        try:
+            await ports.colour.call(relay.send, relay.timeout, message=relay.seal(lease))
+        except Exception as why:
+            raise RelayUnavailable(f"{type(why).__name__}: {why}") from why
+        close = Close("relayed", ports.clock() + relay.patience)
+        await ports.colour.wait(ports.inbox.settle(lease, (), close))
+    return close
+
+
+async def take_over(key: tuple[str, str, str], of: str, ports: Ports) -> Close | None:
+    """Work on the event (source, tenant, id) that an engine brings, handed over under the lease token `of`. None if
+    there is nothing to do: another message brought it, or it has ended.
+
+    Raises:
+        InboxUnavailable: the engine should bring it again.
+        LeaseLost: as `process`.
+    """
+    now = ports.clock()
+    taking = ports.inbox.take(*key, of=of, token=ports.token(), now=now, until=now + ports.lease)
+    lease = await ports.colour.wait(taking)
+    if lease is None:
+        return None
+    return await ports.colour.wait(ports.work(lease))
 
 
 async def _of_tenant(endpoint: Endpoint, tenants: Tenants, ports: Ports) -> Endpoint:

@@ -21,6 +21,7 @@ Format = Literal["json", "form", "form-json", "xml", "bytes"]
 EventState = Literal[
     "pending",  # waits for a worker, now or at run_at
     "running",  # a worker holds the lease
+    "relayed",  # an engine has it (relay), and is trusted with it until run_at
     "handling",  # the receiver holds the lease and has not answered yet (ack="handled")
     "failed",  # answered 5xx: the sender will bring it again (ack="handled")
     "succeeded",
@@ -31,6 +32,9 @@ EventState = Literal[
 ]
 PARKED: frozenset[EventState] = frozenset({"invalid", "dead"})
 TERMINAL: frozenset[EventState] = PARKED.union({"succeeded", "ignored", "discarded"})
+
+WAITING: frozenset[EventState] = frozenset({"pending", "relayed"})
+"""States that a worker ends at run_at, if nothing else did before."""
 
 MAX_LOST = 3
 """A worker that dies with an event in hand may have been killed by it: after so many deaths it is parked."""

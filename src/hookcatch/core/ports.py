@@ -126,12 +126,21 @@ class Inbox(Protocol):
         ...
 
     def lease(self, *, token: str, limit: int, now: float, until: float) -> Future[tuple[Lease, ...]]:
-        """Take up to `limit` events that are due (`pending`, `run_at <= now`) or whose worker is lost
+        """Take up to `limit` events that are due (`pending` or `relayed`, `run_at <= now`) or whose worker is lost
         (`running`, past its lease, or leased absurdly far ahead because a clock was set back), earliest
         first. Each becomes `running` until `until` under a token made from `token`, its `attempt` grows in
         the same commit, and `lost` too if its worker was. An event lost for the third time is not
         leased but becomes `dead` with error `worker_lost`. Of events on their last chance before that one a
         call is leased: which of those that were lost together killed its worker shows when they are apart.
+        """
+        ...
+
+    def take(
+        self, source: str, tenant: str, id: str, *, of: str, token: str, now: float, until: float
+    ) -> Future[Lease | None]:
+        """Take one event that was handed to an engine: it is `relayed`, or still `running` under the lease token
+        `of`, because the engine was faster than whoever handed it over. It becomes `running` until `until` under
+        `token`, and its `attempt` stays. None, having changed nothing, if it is neither.
         """
         ...
 
@@ -141,7 +150,8 @@ class Inbox(Protocol):
 
     def settle(self, lease: Lease, runs: Sequence[Run], close: Close | None) -> Future[None]:
         """Record runs under the lease's fence, and with `close` give the lease back and set the event's
-        state and error (`lost` starts again from 0: this worker has survived); None keeps it. A run that has
+        state and error (`lost` starts again from 0: this worker has survived; but not with `relayed`, for then the
+        work is still to be done); None keeps it. A run that has
         succeeded stays so, whatever is recorded later; a reply stays until there is another. Fails with
         LeaseLost, having written nothing, if the lease is not held any more.
         """
@@ -254,6 +264,23 @@ class Observer(Protocol):
         self, *, lease: Lease, handler: str, outcome: Outcome, attempt: int, seconds: float
     ) -> None:
         """One attempt of one handler ended."""
+        ...
+
+
+class Relay(Protocol):
+    """An engine that brings events to the process where their handlers run.
+
+    `patience`: seconds for which it is trusted with an event; then the event is handed over again.
+    `timeout`: seconds in which it has to confirm one.
+    `send`: gives it a message, plain or async; returns once the message is confirmed, and raises anything if not.
+    """
+
+    patience: float
+    timeout: float
+    send: Callable[..., Any]
+
+    def seal(self, lease: Lease) -> str:
+        """The signed message that names an event."""
         ...
 
 

@@ -133,8 +133,18 @@ def _stranger(door: Visit) -> Checked:
     """A request without any proof has to be refused, by the receiver itself."""
     answer = door.knock(Request("POST", door.url, [("content-type", "application/json")], b"{}"), False)
     if is_ours(answer, door.policy.bad_signature) and answer.status != 404:
-        return Checked("stranger", note=f"an unsigned request is refused with {answer.status}")
+        return Checked(
+            "stranger", note=f"an unsigned request is refused with {answer.status}{_finality(door, answer)}"
+        )
     return Checked("stranger", door.explain(answer))
+
+
+def _finality(door: Visit, answer: Answer) -> str:
+    """What a refusal costs: with a wrong secret, whatever this sender brings until somebody sees it."""
+    facts = door.provider.facts
+    if not facts.refusal_is_final or answer.status != facts.bad_signature_status:
+        return ""
+    return f", and {door.provider.title} never sends again what got that: a wrong secret loses events"
 
 
 def _of_the_answer(door: Visit, answer: Answer, arrived: Report) -> Iterator[Checked]:

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from hookcatch.core.errors import ConfigurationError
 from hookcatch.core.ports import Clock, Inbox
 
-FORMS = "memory:, sqlite:///relative.db or sqlite:////absolute/path.db"
+if TYPE_CHECKING:
+    from .shared.inbox import ServerOptions
+
+FORMS = (
+    "memory:, sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user:password@host/database "
+    "or mysql://user:password@host/database"
+)
 
 
 def open_inbox(url: str, *, clock: Clock) -> Inbox:
     """The inbox a URL names; nothing is opened before its `open()`.
 
     `memory:` keeps events in memory, `sqlite:///shop.db` in a file beside the working directory,
-    `sqlite:////var/lib/shop.db` in an absolute one. Options follow as a query: `?busy_timeout=5&disk_floor=0`
-    (see `SqliteOptions`; for memory `?keep=1000`).
+    `sqlite:////var/lib/shop.db` in an absolute one, `postgresql://user:password@host/shop` (or `postgres:`) in
+    PostgreSQL, `mysql://user:password@host/shop` (or `mariadb:`) in MySQL or MariaDB. Options follow as a query:
+    `?busy_timeout=5&disk_floor=0` (see `SqliteOptions` and `ServerOptions`; for memory `?keep=1000`).
 
     Raises:
         ConfigurationError: the URL names no inbox we know, or an option that it does not have.
@@ -59,6 +66,43 @@ def _sqlite(url: str, clock: Clock) -> Inbox:
     )
 
 
+def _postgres(url: str, clock: Clock) -> Inbox:
+    from .postgres import PostgresInbox
+
+    rest, options = _server_options(url, "postgresql")
+    return PostgresInbox(rest, clock=clock, options=options)
+
+
+def _mysql(url: str, clock: Clock) -> Inbox:
+    from .mysql import MysqlInbox
+
+    rest, options = _server_options(url, "mysql")
+    return MysqlInbox(rest, clock=clock, options=options)
+
+
+def _server_options(url: str, scheme: str) -> tuple[str, ServerOptions]:
+    """The URL without our options, and these."""
+    from .shared.inbox import ServerOptions
+
+    types: dict[str, Callable[[str], Any]] = {"durability": _durability, "server_clock": _yes}
+    parts = urlsplit(url)
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    ours, rest = (
+        urlencode([pair for pair in pairs if (pair[0] in types) is own], quote_via=quote)
+        for own in (True, False)
+    )
+    options = _options(parts._replace(query=ours).geturl(), types)
+    # a URL without a host would lose its slashes when it is put together again
+    place = url.partition("?")[0].partition(":")[2]
+    return f"{scheme}:{place}{'?' if rest else ''}{rest}", ServerOptions(**options)
+
+
+def _durability(value: str) -> str:
+    if value not in {"strict", "best_effort"}:
+        raise ValueError(value)
+    return value
+
+
 def _options(url: str, types: dict[str, Callable[[str], Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True):
@@ -77,4 +121,11 @@ def _yes(value: str) -> bool:
     return value == "1"
 
 
-_MAKERS: dict[str, Callable[[str, Clock], Inbox]] = {"memory": _memory, "sqlite": _sqlite}
+_MAKERS: dict[str, Callable[[str, Clock], Inbox]] = {
+    "memory": _memory,
+    "sqlite": _sqlite,
+    "postgresql": _postgres,
+    "postgres": _postgres,
+    "mysql": _mysql,
+    "mariadb": _mysql,
+}

@@ -10,6 +10,7 @@ from threading import RLock
 
 from hookcatch.core.errors import ConfigurationError, LeaseLost
 from hookcatch.core.model import (
+    WAITING,
     Accepted,
     Claim,
     Close,
@@ -129,16 +130,19 @@ class MemoryInbox:
             return None
         return self._hold(row, claim.token, claim.until, event.received_at, rules.claimed_state(claim))
 
-    def _wait(self, row: Row, run_at: float) -> None:
-        row.state, row.run_at = "pending", run_at
+    def _wait(self, row: Row, run_at: float, state: EventState = "pending") -> None:
+        row.state, row.run_at = state, run_at
         row.token = row.lease_until = row.leased_at = None
         self._leased.pop(row.seq, None)
         heapq.heappush(self._due, (run_at, row.seq))
 
     def _hold(self, row: Row, token: str, until: float, now: float, state: EventState) -> Lease:
+        row.attempt += 1
+        return self._give(row, token, until, now, state)
+
+    def _give(self, row: Row, token: str, until: float, now: float, state: EventState) -> Lease:
         row.state, row.run_at = state, None
         row.token, row.lease_until, row.leased_at = token, until, now
-        row.attempt += 1
         self._leased[row.seq] = row
         return Lease(token, until, row.stored(body=True), dict(row.runs))
 
@@ -154,6 +158,8 @@ class MemoryInbox:
         due: list[tuple[float, int]] = []
         while len(due) < limit and (head := self._next_waiting()) is not None and head[0] <= now:
             due.append(heapq.heappop(self._due))
+            while self._due and self._due[0] == head:  # left over from before it was discarded and replayed
+                heapq.heappop(self._due)
         ready = [self._rows[seq] for _, seq in sorted(lost + due)[:limit]]
         chosen = list(rules.one_last_chance(ready, _lost_by_then))
         taken = {row.seq for row in chosen}
@@ -170,7 +176,7 @@ class MemoryInbox:
         while self._due:
             run_at, seq = self._due[0]
             row = self._rows.get(seq)
-            if row is not None and row.state == "pending" and row.run_at == run_at:
+            if row is not None and row.state in WAITING and row.run_at == run_at:
                 return self._due[0]
             heapq.heappop(self._due)
         return None
@@ -182,6 +188,16 @@ class MemoryInbox:
                 self._leave(row, Close("dead", error=rules.WORKER_LOST), now)
                 return ()
         return (self._hold(row, f"{token}.{row.attempt + 1}", until, now, "running"),)
+
+    def take(
+        self, source: str, tenant: str, id: str, *, of: str, token: str, now: float, until: float
+    ) -> Future[Lease | None]:
+        """See `Inbox.take`."""
+        with self._lock:
+            row = self._keys.get((source, tenant, id))
+            if row is None or not (row.state == "relayed" or (row.state == "running" and row.token == of)):
+                return Resolved(None)
+            return Resolved(self._give(row, token, until, now, "running"))
 
     def heartbeat(self, leases: Sequence[Lease], *, until: float) -> Future[tuple[bool, ...]]:
         """See `Inbox.heartbeat`."""
@@ -210,7 +226,7 @@ class MemoryInbox:
                 if done is None or done.state != "succeeded":
                     row.runs[run.handler] = run
             if close is not None:
-                row.lost = 0
+                row.lost = row.lost if close.state == "relayed" else 0
                 self._leave(row, close, self._clock())
         if close is not None and close.state == "pending":
             self._wake()
@@ -222,7 +238,7 @@ class MemoryInbox:
         if close.state in ENDED:
             self._end(row, close.state, now)
         else:
-            self._wait(row, now if close.run_at is None else close.run_at)
+            self._wait(row, now if close.run_at is None else close.run_at, close.state)
 
     def _end(self, row: Row, state: EventState, now: float) -> None:
         row.state, row.run_at, row.finished_at = state, None, now

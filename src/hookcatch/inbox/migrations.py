@@ -74,16 +74,26 @@ CREATE TABLE hookcatch_secret (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)
+THIRD = """
+CREATE INDEX hookcatch_event_relayed ON hookcatch_event (run_at) WHERE state = 'relayed';
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD)
+_OF_DJANGO = "SELECT count(*) FROM pragma_table_info('hookcatch_event') WHERE name = 'event_key'"
+_VERSIONS = "CREATE TABLE IF NOT EXISTS hookcatch_schema (version INTEGER NOT NULL)"
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] | None = None) -> None:
     """Bring the tables to the newest version, all in the transaction that is open.
 
-    Raises ConfigurationError when they are newer than this code.
+    Raises ConfigurationError when they are newer than this code, or those of a Django project.
     """
     migrations = MIGRATIONS if migrations is None else migrations
-    connection.execute("CREATE TABLE IF NOT EXISTS hookcatch_schema (version INTEGER NOT NULL)")
+    if connection.execute(_OF_DJANGO).fetchone()[0]:
+        raise ConfigurationError(
+            "the tables in it are a Django project's: work on them with `manage.py hookcatch`, or use another file"
+        )
+    connection.execute(_VERSIONS)
     (version,) = connection.execute("SELECT coalesce(max(version), 0) FROM hookcatch_schema").fetchone()
     if version > len(migrations):
         raise ConfigurationError(
@@ -94,6 +104,16 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str] | None = N
         for statement in statements(script):
             connection.execute(statement)
         connection.execute("INSERT INTO hookcatch_schema (version) VALUES (?)", (number,))
+
+
+def script(since: int = 0) -> str:
+    """The same as SQL, to be read: all steps after version `since`."""
+    steps = [
+        f"{step.strip()}\nINSERT INTO hookcatch_schema (version) VALUES ({number});\n"
+        for number, step in enumerate(MIGRATIONS, 1)
+        if number > since
+    ]
+    return "\n".join([f"{_VERSIONS};\n", *steps])
 
 
 def statements(script: str) -> list[str]:

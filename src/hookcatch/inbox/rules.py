@@ -9,7 +9,7 @@ from threading import Condition
 from typing import Any, Literal, TypeVar
 
 from hookcatch.core.model import MAX_LOST as MAX_LOST
-from hookcatch.core.model import PARKED, TERMINAL, Claim, Duplicates, EventState, NewEvent
+from hookcatch.core.model import PARKED, TERMINAL, WAITING, Claim, Duplicates, EventState, NewEvent
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ PRUNE_LIMIT = 500
 
 LEASED: frozenset[EventState] = frozenset({"running", "handling"})
 REPLAYABLE: frozenset[EventState] = TERMINAL.union({"failed"})
-DISCARDABLE: frozenset[EventState] = PARKED.union({"failed", "pending"})
+DISCARDABLE: frozenset[EventState] = PARKED.union({"failed"}, WAITING)
 KEPT_LONG: frozenset[EventState] = PARKED.union({"failed"})
 """States whose bodies stay as long as their keys."""
 ENDED: frozenset[EventState] = TERMINAL.union({"failed"})

@@ -154,6 +154,13 @@ class SqliteInbox:
         """See `Inbox.lease`."""
         return self._writer.submit(lambda connection: sqlite_ops.lease(connection, token, limit, now, until))
 
+    def take(
+        self, source: str, tenant: str, id: str, *, of: str, token: str, now: float, until: float
+    ) -> Future[Lease | None]:
+        """See `Inbox.take`."""
+        key = (source, tenant, id)
+        return self._writer.submit(lambda connection: sqlite_ops.take(connection, key, of, token, now, until))
+
     def heartbeat(self, leases: Sequence[Lease], *, until: float) -> Future[tuple[bool, ...]]:
         """See `Inbox.heartbeat`."""
         now = self._clock()

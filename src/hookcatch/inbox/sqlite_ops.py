@@ -51,7 +51,8 @@ WHERE state <> 'succeeded'
 FENCE = "seq = ? AND lease_token = ? AND state IN ('running', 'handling')"
 LEAVE = f"""
 UPDATE hookcatch_event SET state = ?, kept = CASE kept WHEN 0 THEN 0 ELSE ? END, run_at = ?, finished_at = ?,
-  error = ?, reply = coalesce(?, reply), lost = 0, lease_token = NULL, lease_until = NULL, leased_at = NULL
+  error = ?, reply = coalesce(?, reply), lost = CASE ?1 WHEN 'relayed' THEN lost ELSE 0 END,
+  lease_token = NULL, lease_until = NULL, leased_at = NULL
 WHERE {FENCE}
 """
 RELEASE = f"""
@@ -65,6 +66,7 @@ DUE = f"""
 SELECT {rows.EVENT}, e.run_at, b.body FROM hookcatch_event e JOIN hookcatch_body b USING (seq)
 WHERE e.state = 'pending' AND e.run_at <= ? ORDER BY e.run_at, e.seq LIMIT ?
 """
+OVERDUE = DUE.replace("'pending'", "'relayed'")
 LOST = f"""
 SELECT {rows.EVENT}, e.lease_until, b.body FROM hookcatch_event e JOIN hookcatch_body b USING (seq)
 WHERE e.state = 'running' AND e.lease_until <= ? ORDER BY e.lease_until, e.seq LIMIT ?
@@ -77,6 +79,10 @@ ORDER BY e.lease_until, e.seq LIMIT ?2
 HOLD = """
 UPDATE hookcatch_event SET state = 'running', run_at = NULL, lease_token = ?, lease_until = ?, leased_at = ?,
   attempt = ?, lost = ? WHERE seq = ?
+"""
+TAKE = """
+UPDATE hookcatch_event SET state = 'running', run_at = NULL, lease_token = ?, lease_until = ?, leased_at = ?
+WHERE seq = ? AND (state = 'relayed' OR (state = 'running' AND lease_token = ?))
 """
 PARK = f"""
 UPDATE hookcatch_event SET state = 'dead', kept = 2, lost = ?, finished_at = ?, error = '{rules.WORKER_LOST}',
@@ -220,6 +226,7 @@ def lease(
     lost = connection.execute(LOST, (now, limit)).fetchall()
     lost += connection.execute(ASTRAY, (now, limit)).fetchall()
     due = connection.execute(DUE, (now, limit)).fetchall()
+    due += connection.execute(OVERDUE, (now, limit)).fetchall()
     ready = sorted(lost + due, key=lambda row: (row[-2], row[0]))[:limit]
     chosen = list(rules.one_last_chance(ready, lambda row: row[12] + (row[5] == "running")))
     taken = [_take(connection, row, token, now, until) for row in chosen]
@@ -239,6 +246,17 @@ def _take(
     connection.execute(HOLD, (own, until, now, attempt, lost, event.seq))
     held = rows.stored_event((*row[:5], "running", *row[6:10], None, attempt, lost, *row[13:19]), row[-1])
     return Lease(own, until, held, _runs(connection, event.seq))
+
+
+def take(
+    connection: sqlite3.Connection, key: tuple[str, str, str], of: str, token: str, now: float, until: float
+) -> Lease | None:
+    """Take what was handed to an engine."""
+    sql = "SELECT seq FROM hookcatch_event WHERE source = ? AND tenant = ? AND id = ?"
+    found = connection.execute(sql, tuple(map(rows.text, key))).fetchone()
+    if found is None or connection.execute(TAKE, (token, until, now, found[0], of)).rowcount != 1:
+        return None
+    return _lease(connection, found[0], token, until)
 
 
 def heartbeat(

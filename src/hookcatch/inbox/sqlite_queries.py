@@ -84,6 +84,7 @@ def next_due(connection: sqlite3.Connection) -> float | None:
     """The earliest `run_at` or `lease_until` of what waits for a worker."""
     sql = (
         "SELECT min(at) FROM (SELECT min(run_at) AS at FROM hookcatch_event WHERE state = 'pending' "
+        "UNION ALL SELECT min(run_at) FROM hookcatch_event WHERE state = 'relayed' "
         "UNION ALL SELECT min(lease_until) FROM hookcatch_event WHERE state = 'running')"
     )
     (at,) = connection.execute(sql).fetchone()

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future
-from functools import partial
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
-from hookcatch.core.errors import ConfigurationError, HookcatchError
+from hookcatch.core.errors import HookcatchError
 from hookcatch.core.model import Lease, Run
 
 from . import rows, sqlite_ops
+from .block import Block
 from .locks import WriteLock
 from .writer import close_quietly, explained
-
-T = TypeVar("T")
 
 _READING_PRAGMAS = frozenset(
     [
@@ -39,7 +34,7 @@ _READING_PRAGMAS = frozenset(
 _ENDING = frozenset({sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH})
 
 
-class SqliteTransaction:
+class SqliteTransaction(Block[sqlite3.Connection]):
     """`with` or `async with`: BEGIN IMMEDIATE, the fence, the run; then the caller's statements; then COMMIT.
 
     It has a connection of its own, which is closed when the block ends, so nothing can be written through it
@@ -55,50 +50,10 @@ class SqliteTransaction:
         self._lease = lease
         self._run = run
         self._connection: sqlite3.Connection | None = None
-        self._opened = False
         self._refused = ""
-        self.committed: bool = False
 
-    def __enter__(self) -> sqlite3.Connection:
-        self._claim()
-        return self._begin()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end(error)
-
-    async def __aenter__(self) -> sqlite3.Connection:
-        import asyncio
-
-        self._claim()
-        begun = asyncio.wrap_future(_in_thread(self._begin))
-        try:
-            return await asyncio.shield(begun)
-        except asyncio.CancelledError:
-            await asyncio.wait([begun])
-            if begun.exception() is None:
-                self._end(asyncio.CancelledError())
-            raise
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        import asyncio
-
-        ended = asyncio.wrap_future(_in_thread(partial(self._end, error)))
-        try:
-            await asyncio.shield(ended)
-        except asyncio.CancelledError:  # not before it is known whether it was committed
-            await asyncio.wait([ended])
-            raise
-
-    def _claim(self) -> None:
-        if self._opened:
-            raise ConfigurationError("this transaction was opened before: open it once in a run")
-        self._opened = True
-
-    def _begin(self) -> sqlite3.Connection:
+    def begin(self) -> sqlite3.Connection:
+        """See `Block.begin`."""
         try:
             self._lock.acquire()
             self._connection = self._connect()
@@ -119,7 +74,8 @@ class SqliteTransaction:
             return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK
 
-    def _end(self, error: BaseException | None) -> None:
+    def end(self, error: BaseException | None) -> None:
+        """See `Block.end`."""
         connection = self._connection
         if connection is None:
             return
@@ -151,21 +107,6 @@ class SqliteTransaction:
         if connection is not None:
             close_quietly(connection)  # rolls back what is not committed
         self._lock.close()
-
-
-def _in_thread(function: Callable[[], T]) -> Future[T]:
-    """Run it in a thread of its own. In a shared pool those that wait for the lock would take all threads, and
-    the one that holds it would find none to end in."""
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(function())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="hookcatch-transaction", daemon=True).start()
-    return future
 
 
 def _known(error: BaseException) -> BaseException:

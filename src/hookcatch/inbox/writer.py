@@ -7,23 +7,56 @@ is on disk. While one commit is synced the next batch gathers by itself: no time
 from __future__ import annotations
 
 import logging
+import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from hookcatch.core.errors import HookcatchError, InboxUnavailable
 
-from .locks import WriteLock
+
+class Connection(Protocol):
+    """What the writer needs of a connection: sqlite3's words. Its `InboxUnavailable` says that it is broken."""
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether there is something to take back."""
+        ...
+
+    def execute(self, sql: str, /) -> Any:
+        """`BEGIN IMMEDIATE`, `COMMIT` or `ROLLBACK`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it, and of what is not committed."""
+        ...
+
+
+class Lock(Protocol):
+    """What keeps writers apart; see `WriteLock`."""
+
+    def held(self) -> AbstractContextManager[None]:
+        """Hold it."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
 
 T = TypeVar("T")
-Op = Callable[[sqlite3.Connection], T | HookcatchError]
+C = TypeVar("C", bound=Connection)
+Op = Callable[[C], T | HookcatchError]
 """What is to be done. An error it *returns* is the caller's result and leaves the batch alone (a lost lease);
 one it raises takes the batch back, and every op is then tried by itself."""
 
 MAX_BATCH = 512
+TRIES = 8
 _FORK_PATIENCE = 5.0
 _BROKEN = frozenset(
     {
@@ -50,34 +83,43 @@ class _Answer(Future[T]):
         return False
 
 
-_Job = tuple[Op[Any], Future[Any], bool]
+_Job = tuple[Op[Any, Any], Future[Any], bool]
 """What to do, whom to tell, and whether events come due by it."""
 
 
-class Writer:
+class Writer(Generic[C]):
     """The thread and its connection; both start with the first op and can start again after `close`.
 
     Args:
         connect: opens a connection that is ready for `BEGIN IMMEDIATE`; may raise HookcatchError, OSError
-            or sqlite3.Error.
+            or the store's own errors.
         lock: held round every transaction.
         on_due: called after a commit of an op that was submitted with `wakes=True`. Must not raise.
         on_full: called when the disk is full, before the ops are tried one by one.
+        explain: what becomes of an error that an op meets alone; default for SQLite's.
+        passes: whether an error may not come again: a deadlock. What met it is tried again as it is.
+        together: does the ops of a batch, in their order, where there is a better way than one by one.
     """
 
     def __init__(
         self,
-        connect: Callable[[], sqlite3.Connection],
-        lock: WriteLock,
+        connect: Callable[[], C],
+        lock: Lock,
         *,
         on_due: Callable[[], None],
         on_full: Callable[[], None],
+        explain: Callable[[Exception], Exception] | None = None,
+        passes: Callable[[Exception], bool] = lambda error: False,
+        together: Callable[[C, Sequence[Op[C, Any]]], list[Any]] | None = None,
     ) -> None:
         self._connect = connect
         self._lock = lock
         self._on_due = on_due
         self._on_full = on_full
-        self._connection: sqlite3.Connection | None = None
+        self._explain = explain or explained
+        self._passes = passes
+        self._together = together or _one_by_one
+        self._connection: C | None = None
         self._suspect = False
         self._reset()
 
@@ -88,7 +130,7 @@ class Writer:
         self._gate = threading.Lock()
         self._forking = False
 
-    def submit(self, op: Op[T], *, wakes: bool = False) -> Future[T]:
+    def submit(self, op: Op[C, T], *, wakes: bool = False) -> Future[T]:
         """Have it written. The future cannot be cancelled: a caller that stops waiting changes nothing."""
         future: Future[T] = _Answer()
         with self._entry:
@@ -130,7 +172,7 @@ class Writer:
             self._forking = False
             self._gate.release()
 
-    def after_fork_in_child(self) -> sqlite3.Connection | None:
+    def after_fork_in_child(self) -> C | None:
         """Start afresh: the queue is the parent's. Answers a connection that must be kept and never used."""
         inherited, self._connection = self._connection, None
         self._lock.close()
@@ -175,30 +217,42 @@ class Writer:
         except Exception as error:  # whatever it is, it belongs to the futures: the thread must live
             if _is_full(error):
                 self._on_full()
-            elif len(batch) == 1 or _is_broken(error):
-                return [explained(error)] * len(batch)
+            elif not self._passes(error) and (len(batch) == 1 or _is_broken(error)):
+                return [self._explain(error)] * len(batch)
             log.debug("a batch of %d is tried one by one: %r", len(batch), error)
         return [self._alone(job) for job in batch]
 
     def _alone(self, job: _Job) -> Any:
         try:
-            return self._transact((job,))[0]
+            return self._patiently(job)
         except Exception as error:
-            return explained(error)
+            return self._explain(error)
+
+    def _patiently(self, job: _Job) -> Any:
+        for patience in range(TRIES - 1):
+            try:
+                return self._transact((job,))[0]
+            except Exception as error:
+                if not self._passes(error):
+                    raise
+                log.debug("an op is tried again: %r", error)
+                # those who met in a deadlock must not meet again
+                time.sleep(random.uniform(0.0, 0.02 * 2**patience))  # noqa: S311
+        return self._transact((job,))[0]
 
     def _transact(self, batch: Sequence[_Job]) -> list[Any]:
         with self._lock.held():
             connection = self._ready()
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                results = [op(connection) for op, _, _ in batch]
+                results = self._together(connection, [op for op, _, _ in batch])
                 connection.execute("COMMIT")
             except Exception as error:
                 self._take_back(connection, error)
                 raise
         return results
 
-    def _ready(self) -> sqlite3.Connection:
+    def _ready(self) -> C:
         if self._connection is None:
             self._connection = self._connect()
         if self._suspect:
@@ -206,7 +260,7 @@ class Writer:
             self._suspect = False
         return self._connection
 
-    def _take_back(self, connection: sqlite3.Connection, error: Exception) -> None:
+    def _take_back(self, connection: C, error: Exception) -> None:
         """Roll back; after an I/O error trust neither the connection nor what it wrote last: a sync that failed
         once may succeed the next time without the data (fsyncgate)."""
         if _is_broken(error) and _code(error) not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
@@ -221,14 +275,18 @@ class Writer:
             close_quietly(connection)
 
 
-def _make_sure(connection: sqlite3.Connection) -> None:
+def _one_by_one(connection: C, ops: Sequence[Op[C, Any]]) -> list[Any]:
+    return [op(connection) for op in ops]
+
+
+def _make_sure(connection: Connection) -> None:
     """Carry everything that is readable into the database file, synced, before anything is acked again."""
     busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise InboxUnavailable("the inbox recovers from an I/O error and a reader is in the way")
 
 
-def close_quietly(connection: sqlite3.Connection) -> None:
+def close_quietly(connection: Connection) -> None:
     """Close it, whatever state it is in."""
     try:
         connection.close()

@@ -230,7 +230,7 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         confirmed=False,
-        facts=Facts(source="https://open.dingtalk.com/document/orgapp/receive-message"),
+        facts=Facts(source="https://open.dingtalk.com/document/orgapp/receive-message", checked=None),
     ),
     Provider(
         name="hook0",
@@ -295,6 +295,7 @@ ROWS = (
         docs="https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/",
         handshakes=(probe("reachable"),),
         url_is_signed=True,
+        # It tries failed batches again; for how long, it does not say.
         facts=Facts(
             id_survives_retry=True,
             source="https://mailchimp.com/developer/transactional/docs/webhooks/",
@@ -343,8 +344,14 @@ ROWS = (
             occurred_at=Occurred("timestamp"),
         ),
         docs="https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview",
-        confirmed=False,
-        facts=Facts(source="https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview"),
+        # When it tries again stands in its configuration guide, which others quote: 2 min, 30 min, 3 h, 12 h apart.
+        facts=Facts(
+            ack_deadline=3.0,
+            retry_horizon=55_920.0,
+            success_body="",
+            source="https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview",
+            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "success_body"}),
+        ),
     ),
     Provider(
         name="websub",
@@ -354,12 +361,7 @@ ROWS = (
         events=Shape(),
         docs="https://www.w3.org/TR/websub/",
         handshakes=(WEBSUB,),
-        facts=Facts(
-            id_survives_retry=True,
-            disables="410",
-            source="https://www.w3.org/TR/websub/",
-            unconfirmed=frozenset({"id_survives_retry"}),
-        ),
+        facts=Facts(disables="410", source="https://www.w3.org/TR/websub/"),
     ),
     Provider(
         name="wechat",
@@ -383,7 +385,7 @@ ROWS = (
             retry_horizon=15.0,
             id_survives_retry=True,
             success_body="success",
-            source="https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Receiving_standard_messages.html",
+            source="https://developers.weixin.qq.com/doc/service/en/Message_Management/Passive_user_reply_message.html",
             unconfirmed=frozenset({"retry_horizon"}),
         ),
     ),

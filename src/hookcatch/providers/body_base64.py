@@ -47,25 +47,35 @@ ROWS = (
         ),
         docs="https://developers.docusign.com/platform/webhooks/connect/validate/",
         facts=Facts(
-            ack_deadline=100.0,
+            # What it asks for, not when it gives up.
+            ack_deadline=5.0,
             retry_horizon=15 * 86400.0,
             id_survives_retry=True,
-            source="https://github.com/docusign/code-examples-python",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+            disables="14 days of failures",
+            source="https://developers.docusign.com/platform/webhooks/connect/implement",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry", "disables"}),
         ),
     ),
     Provider(
         name="flutterwave",
         title="Flutterwave (v4)",
         scheme=of_body("flutterwave-signature", encoding=BASE64),
-        events=Shape(id=Path("id"), type=Path("type"), data="data"),
+        events=Shape(
+            id=Path("id"),
+            type=Path("type"),
+            data="data",
+            occurred_at=Occurred("timestamp", per_second=1000),
+        ),
         docs="https://developer.flutterwave.com/docs/webhooks",
+        # Its page has been read with the bare secret in the header too.
         confirmed=False,
+        # It tries again only where that is switched on.
         facts=Facts(
             ack_deadline=60.0,
             retry_horizon=5400.0,
+            retry_schedule=(1800.0, 3600.0, 5400.0),
+            id_survives_retry=True,
             source="https://developer.flutterwave.com/docs/webhooks",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon"}),
         ),
     ),
     Provider(
@@ -198,11 +208,12 @@ ROWS = (
         ),
         docs="https://developers.line.biz/en/docs/messaging-api/verify-webhook-signature/",
         facts=Facts(
+            # The deadline is on its page on error statistics. It tries again only where that is switched on, and
+            # keeps to itself for how long.
             ack_deadline=2.0,
             id_survives_retry=True,
             disables="a server that fails for a long time",
             source="https://developers.line.biz/en/docs/messaging-api/receiving-messages/",
-            unconfirmed=frozenset({"ack_deadline", "id_survives_retry"}),
         ),
     ),
     Provider(

@@ -26,17 +26,20 @@ GIT_FACTS = Facts(
 )
 
 HUBSPOT_EVENTS = Shape(
-    id=Path("eventId", number=True),
+    # An `eventId` need not be unique, says HubSpot: so account, subscription and object go with it.
+    id=Joined(
+        tuple(Path(name, number=True) for name in ("eventId", "portalId", "subscriptionId", "objectId")), ":"
+    ),
     type=Path("subscriptionType"),
     occurred_at=Occurred("occurredAt", per_second=1000),
     batch=Batch(),
 )
 HUBSPOT_FACTS = Facts(
+    # Ten tries more, at varying intervals.
     ack_deadline=5.0,
     retry_horizon=86400.0,
     id_survives_retry=True,
-    source="https://github.com/HubSpot/hubspot-api-python",
-    unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+    source="https://developers.hubspot.com/docs/api/webhooks",
 )
 
 
@@ -89,7 +92,7 @@ ROWS = (
         facts=Facts(
             retry_horizon=3 * 86400.0,
             id_survives_retry=True,
-            source="https://docs.cdp.coinbase.com/commerce/webhooks",
+            source="https://docs.cloud.coinbase.com/commerce-onchain/docs/webhooks",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -152,6 +155,7 @@ ROWS = (
             batch=Batch("events"),
         ),
         docs="https://developer.gocardless.com/getting-started/staying-up-to-date-with-webhooks/",
+        # Eight tries more, at growing intervals.
         facts=Facts(
             ack_deadline=10.0,
             id_survives_retry=True,
@@ -176,9 +180,8 @@ ROWS = (
         docs="https://docs.lemonsqueezy.com/help/webhooks/signing-requests",
         facts=Facts(
             retry_horizon=155.0,
-            id_survives_retry=True,
-            source="https://github.com/lmsqueezy/nextjs-billing",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
+            retry_schedule=(5.0, 30.0, 155.0),
+            source="https://docs.lemonsqueezy.com/help/webhooks/webhook-requests",
         ),
     ),
     Provider(

@@ -9,6 +9,7 @@ from hookcatch.signing.schemes import Signed
 
 from .bespoke_handshakes import LINKEDIN, SMARTSHEET
 from .body import of_body
+from .handshakes import GET, probe
 from .row import Facts, Provider
 from .shapes import AnyOf, Batch, Joined, Occurred, Path, Shape
 
@@ -17,7 +18,8 @@ ROWS = (
         name="agora",
         title="Agora",
         scheme=of_body("agora-signature-v2"),
-        # The same notice may be sent for several reasons: only both together name an event.
+        # Agora wants both together compared, yet sends a notice again with another time: only what it sends twice
+        # in the same moment is known again.
         events=Shape(
             id=Joined((Path("noticeId"), Path("notifyMs")), ":"),
             type=Path("eventType"),
@@ -26,8 +28,10 @@ ROWS = (
         ),
         docs="https://docs.agora.io/en/video-calling/advanced-features/receive-notifications",
         facts=Facts(
+            # It tries three times more, at growing intervals.
             ack_deadline=10.0,
-            id_survives_retry=True,
+            id_survives_retry=False,
+            success_body="{}",
             source="https://docs.agora.io/en/video-calling/advanced-features/receive-notifications",
         ),
     ),
@@ -112,7 +116,12 @@ ROWS = (
         scheme=of_body("x-sign"),
         events=Shape(),
         docs="https://documentation.mailgun.com/docs/inboxready/alerts",
-        facts=Facts(source="https://github.com/mailgun/documentation"),
+        handshakes=(probe("reachable", GET),),
+        facts=Facts(
+            retry_horizon=8 * 3600.0,
+            disables="the last failed try",
+            source="https://github.com/mailgun/documentation/blob/master/source/api-deliverability-alerts.rst",
+        ),
     ),
     Provider(
         name="onfido",
@@ -140,7 +149,7 @@ ROWS = (
         docs="https://developers.sinch.com/docs/numbers/api-reference/numbers/tag/Numbers-Callbacks/",
         facts=Facts(
             id_survives_retry=True,
-            source="https://github.com/sinch/sinch-sdk-node",
+            source="https://github.com/sinch/sinch-sdk-python",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -159,7 +168,7 @@ ROWS = (
         facts=Facts(
             # Seven more tries, ever later, then seven every three hours.
             disables="15 failures; 410, 3xx or 2xx but 200; a wrong answer to the check of every 100th callback",
-            source="https://developers.smartsheet.com/api/smartsheet/guides/webhooks",
+            source="https://github.com/smartsheet-platform/api-docs/blob/master/source/_webhooks.html.md.erb",
         ),
     ),
     Provider(

@@ -56,11 +56,12 @@ ROWS = (
         events=Shape(occurred_at=Occurred("timestamp")),
         docs="https://airtable.com/developers/web/api/webhooks-overview",
         facts=Facts(
-            id_survives_retry=True,
+            # Thirteen tries more, the first after 10 s and each after twice the time of the one before.
+            ack_deadline=25.0,
+            retry_horizon=86_400.0,
             success_body="",
-            disables="a webhook that is not refreshed for 7 days expires",
+            disables="the last failed try; 7 days without a refresh",
             source="https://airtable.com/developers/web/api/webhooks-overview",
-            unconfirmed=frozenset({"id_survives_retry", "disables"}),
         ),
     ),
     Provider(
@@ -114,6 +115,7 @@ ROWS = (
             occurred_at=Occurred("timestamp", per_second=1000),
         ),
         docs="https://confluence.atlassian.com/doc/managing-webhooks-1021225606.html",
+        # That it is HMAC-SHA256 over the body, in this header, is documented; how it is written there is not.
         confirmed=False,
         facts=Facts(source="https://confluence.atlassian.com/doc/managing-webhooks-1021225606.html"),
     ),
@@ -125,12 +127,13 @@ ROWS = (
         docs="https://developers.intercom.com/docs/references/webhooks/webhook-models",
         handshakes=(probe("reachable"),),
         facts=Facts(
+            # A 429 makes it wait, from a minute up to two hours in all.
             ack_deadline=5.0,
             retry_horizon=60.0,
             id_survives_retry=True,
-            disables="errors for seven days; more than 1000 in a row within 15 minutes, for 15 minutes",
+            disables="errors for seven days (private apps); over 1000 in a row in 15 minutes, for 15 minutes",
             source="https://developers.intercom.com/docs/webhooks/webhook-notifications",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
         ),
     ),
     Provider(
@@ -147,6 +150,8 @@ ROWS = (
         facts=Facts(
             retry_horizon=75 * 60.0,
             id_survives_retry=True,
+            refusal_is_final=True,
+            disables="a 4xx but 408, 409, 425 and 429 ends the retries of that delivery",
             source="https://developer.atlassian.com/cloud/jira/platform/webhooks/",
             unconfirmed=frozenset({"retry_horizon"}),
         ),
@@ -158,9 +163,10 @@ ROWS = (
         events=Shape(id=Path("id"), type=Path("type"), occurred_at=Occurred("createdAt")),
         docs="https://docs.mollie.com/reference/webhooks-new",
         facts=Facts(
+            ack_deadline=15.0,
             retry_horizon=26 * 3600.0,
             id_survives_retry=True,
-            source="https://github.com/mollie/mollie-api-py",
+            source="https://docs.mollie.com/reference/webhooks-new",
             unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
         ),
     ),
@@ -193,6 +199,7 @@ ROWS = (
             ack_deadline=5.0,
             retry_horizon=48 * 3600.0,
             id_survives_retry=True,
+            refusal_is_final=True,
             disables="three given up in a row, for a day; a 4xx but 429 is never tried again",
             source="https://github.com/PagerDuty/developer-docs/blob/main/docs/webhooks/02-Behavior.md",
         ),
@@ -237,10 +244,6 @@ ROWS = (
         scheme=of_body("x-uc-signature", prefix="v1="),
         events=Shape(type=Path("hook.event"), data="data"),
         docs="https://uploadcare.com/docs/webhooks/",
-        facts=Facts(
-            id_survives_retry=True,
-            source="https://github.com/uploadcare/uploadcare-ruby",
-            unconfirmed=frozenset({"id_survives_retry"}),
-        ),
+        facts=Facts(source="https://uploadcare.com/docs/webhooks/"),
     ),
 )

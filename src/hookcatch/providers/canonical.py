@@ -7,7 +7,6 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from urllib.parse import parse_qs, quote, urlsplit
 
 from hookcatch.core.errors import ConfigurationError, Rejected
@@ -175,9 +174,10 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         url_is_signed=True,
+        # Jira tries again, Confluence does not.
         facts=Facts(
-            source="https://pypi.org/project/atlassian-jwt/",
-            checked=date(2026, 11, 24),
+            source="https://developer.atlassian.com/platform/marketplace/"
+            "cloud-fortified-apps-program-webhook-delivery-success-rate/",
         ),
     ),
     Provider(

@@ -165,9 +165,10 @@ ROWS = (
         scheme=IN_URL,
         repeats=True,
         facts=Facts(
+            ack_deadline=15.0,
             retry_horizon=26 * 3600.0,
-            source="https://github.com/mollie/mollie-api-php",
-            unconfirmed=frozenset({"retry_horizon"}),
+            retry_schedule=(60.0, 180.0, 420.0, 900.0, 1860.0, 3600.0, 7200.0, 14_400.0, 93_600.0),
+            source="https://github.com/mollie/api-documentation/blob/master/source/overview/webhooks.rst",
         ),
     ),
     configured(

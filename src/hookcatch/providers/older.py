@@ -64,6 +64,15 @@ PLIVO_EVENTS = Shape(
     format="form",
     form=True,
 )
+# Of messages; those of calls wait and try again as the fragment of their URL says.
+PLIVO_FACTS = Facts(
+    ack_deadline=8.0,
+    retry_horizon=420.0,
+    retry_schedule=(60.0, 180.0, 420.0),
+    id_survives_retry=True,
+    source="https://support.plivo.com/hc/en-us/articles/360041344652",
+    unconfirmed=frozenset({"id_survives_retry"}),
+)
 
 ROWS = (
     Provider(
@@ -83,7 +92,10 @@ ROWS = (
         ),
         docs="https://developers.messagebird.com/api/#verifying-http-requests",
         methods=GET_OR_POST,
-        facts=Facts(source="https://github.com/messagebird/python-rest-api"),
+        # It tries again a few times.
+        facts=Facts(
+            source="https://github.com/messagebird/java-rest-api/blob/master/examples/src/main/java/ExampleRequestSignatureValidation.java",
+        ),
     ),
     Provider(
         name="plivo_v1",
@@ -97,7 +109,7 @@ ROWS = (
         events=PLIVO_EVENTS,
         docs="https://www.plivo.com/docs/concepts/signature-validation/",
         url_is_signed=True,
-        facts=Facts(source="https://github.com/plivo/plivo-node"),
+        facts=PLIVO_FACTS,
     ),
     Provider(
         name="plivo_v2",
@@ -114,7 +126,7 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         url_is_signed=True,
-        facts=Facts(source="https://github.com/plivo/plivo-python"),
+        facts=PLIVO_FACTS,
     ),
     Provider(
         name="vonage_sms",

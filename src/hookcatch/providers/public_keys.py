@@ -197,9 +197,9 @@ ROWS = (
         events=Shape(type=Path("type"), data="data", occurred_at=Occurred("timestamp", per_second=1000)),
         docs="https://developers.fireblocks.com/reference/verify-requests",
         facts=Facts(
-            id_survives_retry=True,
-            source="https://developers.fireblocks.com/reference/verify-requests",
-            unconfirmed=frozenset({"id_survives_retry"}),
+            retry_horizon=15_345.0,
+            retry_schedule=(15.0, 45.0, 105.0, 225.0, 465.0, 945.0, 1905.0, 3825.0, 7665.0, 15_345.0),
+            source="https://developers.fireblocks.com/docs/webhooks-notifications",
         ),
     ),
     Provider(

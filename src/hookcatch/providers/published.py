@@ -183,8 +183,11 @@ ROWS = (
         docs="https://developers.google.com/workspace/chat/verify-requests-from-chat",
         id_is_signed=False,
         body_is_signed=False,
+        # It may try again for some minutes. An answer is a message; an object without a text says nothing.
         facts=Facts(
-            ack_deadline=30.0, source="https://developers.google.com/workspace/chat/verify-requests-from-chat"
+            ack_deadline=30.0,
+            success_body="{}",
+            source="https://developers.google.com/workspace/chat/receive-respond-interactions",
         ),
     ),
     Provider(

@@ -169,7 +169,9 @@ ROWS = (
         facts=Facts(
             retry_horizon=75 * 60.0,
             id_survives_retry=True,
-            source="https://developer.atlassian.com/cloud/jira/platform/webhooks/",
+            refusal_is_final=True,
+            disables="a 4xx but 408, 409, 425 and 429 ends the retries of that delivery",
+            source="https://community.developer.atlassian.com/t/new-jira-cloud-webhook-retry-policy/30554",
             unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
         ),
     ),

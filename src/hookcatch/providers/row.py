@@ -33,14 +33,15 @@ class Facts:
             unknown.
         id_survives_retry: whether a retry carries the same event id.
         bad_signature_status: the HTTP status it wants for a bad signature.
+        refusal_is_final: whether it never sends again what got that.
         success_status: the HTTP status it wants for success.
         success_body: the text it gets with it; empty for a sender that takes any for a failure.
         max_body: the largest body it sends, in bytes; None if it does not say.
         disables: what makes it stop sending.
         order_guaranteed: whether events arrive in the order they happened.
         source: where the facts were read.
-        checked: the day they were; None without a `source`: then they are only our defaults, as of a row that has no
-            sender.
+        checked: the day they were; None if that page was not read again. Without a `source` they are only our
+            defaults, as of a row that has no sender.
         unconfirmed: the names of those for which no first-hand source was found.
     """
 
@@ -49,6 +50,7 @@ class Facts:
     retry_schedule: tuple[float, ...] | None = None
     id_survives_retry: bool | None = None
     bad_signature_status: int = 401
+    refusal_is_final: bool = False
     success_status: int = 200
     success_body: str = "ok\n"
     max_body: int | None = None

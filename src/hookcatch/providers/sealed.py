@@ -185,11 +185,12 @@ _WECHAT_EVENTS = Shape(
 )
 _WECHAT_FACTS = Facts(
     ack_deadline=5.0,
+    # Three tries, each when the one before got no answer.
     retry_horizon=15.0,
     id_survives_retry=True,
     success_body="success",
-    source="https://github.com/wechatpy/wechatpy",
-    unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+    source="https://developers.weixin.qq.com/doc/service/en/Message_Management/Passive_user_reply_message.html",
+    unconfirmed=frozenset({"retry_horizon"}),
 )
 
 ROWS = (
@@ -201,7 +202,11 @@ ROWS = (
         docs="https://github.com/open-dingtalk/DingTalk-Callback-Crypto",
         handshakes=(DINGTALK,),
         body_is_signed=False,
-        facts=Facts(source="https://github.com/open-dingtalk/DingTalk-Callback-Crypto"),
+        facts=Facts(
+            ack_deadline=1.5,
+            source="https://github.com/open-dingtalk/DingTalk-Callback-Crypto",
+            unconfirmed=frozenset({"ack_deadline"}),
+        ),
     ),
     Provider(
         name="wechat_safe",
@@ -221,6 +226,6 @@ ROWS = (
         docs="https://developer.work.weixin.qq.com/document/path/90238",
         handshakes=(WECHAT_WORK,),
         body_is_signed=False,
-        facts=_WECHAT_FACTS,
+        facts=replace(_WECHAT_FACTS, source="https://developer.work.weixin.qq.com/document/path/90238"),
     ),
 )

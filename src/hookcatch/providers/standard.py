@@ -108,7 +108,7 @@ ROWS = (
         docs="https://platform.claude.com/docs/en/managed-agents/webhooks",
         facts=Facts(
             id_survives_retry=True,
-            disables="about twenty failures in a row; a redirect at once",
+            disables="about twenty failures in a row; a redirect or a private address at once",
             source="https://github.com/anthropics/skills/blob/main/skills/claude-api/shared/managed-agents-webhooks.md",
         ),
     ),

@@ -67,7 +67,7 @@ ROWS = (
         docs="https://developer.tryfinch.com/docs/reference/webhooks",
         facts=Facts(
             id_survives_retry=True,
-            source="https://github.com/Finch-API/finch-api-go",
+            source="https://developer.tryfinch.com/developer-resources/Webhooks",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),

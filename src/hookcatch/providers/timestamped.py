@@ -65,7 +65,7 @@ ROWS = (
             ack_deadline=4.0,
             retry_horizon=7 * 86400.0,
             id_survives_retry=True,
-            source="https://docs.customer.io/integrations/api/webhooks",
+            source="https://docs.customer.io/api/webhooks",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),

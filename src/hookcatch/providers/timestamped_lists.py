@@ -243,6 +243,7 @@ ROWS = (
             occurred_at=Occurred("data.attributes.created-at"),
         ),
         docs="https://docs.withpersona.com/webhooks-best-practices",
+        # It tries seven times more, ever later.
         facts=Facts(
             ack_deadline=5.0,
             id_survives_retry=True,

@@ -60,9 +60,12 @@ ROWS = (
         docs="https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/securing-your-parse-webhooks",
         # That it is ECDSA is documented, but not in which headers.
         confirmed=False,
-        # Only 5xx is tried again; the mail of any 3xx or 4xx is lost.
+        # With a 5xx it comes again every 5 to 10 minutes for an hour, then about every three hours.
         facts=Facts(
             retry_horizon=72 * 3600.0,
+            refusal_is_final=True,
+            max_body=30_000_000,
+            disables="a 3xx or 4xx, 401 too, drops that mail for good, and tells nobody",
             source="https://support.sendgrid.com/hc/en-us/articles/46513815674395-Understanding-Inbound-Parse-Webhook-Retry-Logic",
         ),
     ),
@@ -84,8 +87,10 @@ ROWS = (
         docs="https://www.zoho.com/in/payments/developerdocs/webhooks/verification",
         facts=Facts(
             ack_deadline=15.0,
+            retry_horizon=2 * 86400.0,
             id_survives_retry=True,
-            source="https://www.zoho.com/in/payments/developerdocs/webhooks/verification",
+            disables="two days of failures",
+            source="https://www.zoho.com/in/payments/developerdocs/webhooks/configure",
         ),
     ),
 )

@@ -115,10 +115,12 @@ ROWS = (
         handshakes=(CLOUDEVENTS,),
         id_is_signed=False,
         body_is_signed=False,
+        # What is sent again may have the same id, says the specification, not that it must.
         facts=Facts(
             id_survives_retry=True,
             disables="410",
             source="https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md",
+            unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
     Provider(
@@ -132,9 +134,7 @@ ROWS = (
         facts=Facts(
             retry_horizon=12_900.0,
             retry_schedule=(300.0, 2100.0, 12_900.0),
-            id_survives_retry=True,
-            source="https://github.com/figma/rest-api-spec",
-            unconfirmed=frozenset({"retry_horizon", "retry_schedule", "id_survives_retry"}),
+            source="https://developers.figma.com/docs/rest-api/webhooks",
         ),
     ),
     Provider(
@@ -146,12 +146,12 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         # https://github.com/Flutterwave/Flutterwave-WooCommerce compares the header like this.
+        # It tries again only where that is switched on.
         facts=Facts(
             ack_deadline=60.0,
             retry_horizon=5400.0,
-            id_survives_retry=True,
-            source="https://developer.flutterwave.com/docs/webhooks",
-            unconfirmed=frozenset({"ack_deadline", "retry_horizon", "id_survives_retry"}),
+            retry_schedule=(1800.0, 3600.0, 5400.0),
+            source="https://developer.flutterwave.com/v3.0.0/docs/webhooks",
         ),
     ),
     Provider(

@@ -95,6 +95,7 @@ ROWS = (
             retry_horizon=40_200.0,
             retry_schedule=(600.0, 4200.0, 11_400.0, 40_200.0),
             id_survives_retry=True,
+            refusal_is_final=True,
             disables="a 4xx but 429, or a 5xx, ends the retries of that delivery",
             source="https://developers.brevo.com/docs/retry-mechanism",
             unconfirmed=frozenset({"id_survives_retry"}),
@@ -135,9 +136,10 @@ ROWS = (
         id_is_signed=False,
         body_is_signed=False,
         facts=Facts(
+            # It tries again after 500, 502, 503 and 504, after nothing else.
             id_survives_retry=True,
             disables="the channel expires",
-            source="https://github.com/googleapis/google-api-java-client/blob/main/google-api-client-servlet/src/main/java/com/google/api/client/googleapis/extensions/servlet/notifications/WebhookHeaders.java",
+            source="https://developers.google.com/workspace/drive/api/guides/push",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -185,10 +187,10 @@ ROWS = (
         docs="https://postmarkapp.com/developer/webhooks/webhooks-overview",
         id_is_signed=False,
         body_is_signed=False,
+        # A wrong password gets a 401 and not a 403, after which that mail would never come again.
         facts=Facts(
             retry_horizon=37_260.0,
             retry_schedule=(60.0, 360.0, 960.0, 1560.0, 2160.0, 3060.0, 4860.0, 8460.0, 15_660.0, 37_260.0),
-            bad_signature_status=403,
             id_survives_retry=True,
             disables="403 ends the retries of that delivery",
             source="https://postmarkapp.com/support/article/understanding-inbound-webhook-retries-in-postmark",

@@ -10,6 +10,7 @@ from hookcatch.core.parse import form_pairs
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Request
 from hookcatch.signing import keys
+from hookcatch.signing.called import QueryAsBody
 from hookcatch.signing.encoding import BASE64
 from hookcatch.signing.fields import is_form
 from hookcatch.signing.freshness import MILLISECONDS, RFC3339, Timestamp
@@ -20,7 +21,8 @@ from hookcatch.signing.places import Header, Tagged, query_pairs
 from hookcatch.signing.schemes import Made, Signed
 
 from .body_hex import HUBSPOT_EVENTS, HUBSPOT_FACTS
-from .handshakes import probe
+from .handshakes import GET, POST, probe
+from .older import PLIVO_EVENTS, PLIVO_FACTS
 from .row import Facts, Provider
 from .shapes import AnyOf, Joined, Occurred, Path, Shape
 
@@ -81,6 +83,7 @@ ROWS = (
         ),
         docs="https://developer.squareup.com/docs/webhooks/step3validate",
         url_is_signed=True,
+        # That it waits 10 s its page said once; now it says: as soon as possible.
         facts=Facts(
             ack_deadline=10.0,
             retry_horizon=86400.0,
@@ -122,20 +125,29 @@ ROWS = (
     Provider(
         name="messagebird",
         title="MessageBird",
-        scheme=Jwt(
-            algorithm="HS256",
-            token=Header("messagebird-signature-jwt"),
-            body=BodyClaim("payload_hash", empty=False),
-            url=UrlClaim("url_hash"),
-            issuer="MessageBird",
-            tolerance=None,
-            lifetime=60.0,
-            begins=True,
+        scheme=QueryAsBody(
+            Jwt(
+                algorithm="HS256",
+                token=Header("messagebird-signature-jwt"),
+                body=BodyClaim("payload_hash", empty=False),
+                url=UrlClaim("url_hash"),
+                issuer="MessageBird",
+                tolerance=None,
+                lifetime=60.0,
+                begins=True,
+            )
         ),
-        events=Shape(id=Path("id"), type=AnyOf((Path("type"), Path("status")))),
+        # A report on a text message has the message's id, each time another status, and comes as a GET.
+        events=Shape(
+            id=Joined((Path("id"), Path("status")), ":"), type=AnyOf((Path("status"), Path("type")))
+        ),
         docs="https://developers.messagebird.com/api/#verifying-http-requests",
+        methods=GET | POST,
         url_is_signed=True,
-        facts=Facts(source="https://github.com/messagebird/python-rest-api"),
+        # It tries again a few times.
+        facts=Facts(
+            source="https://github.com/messagebird/java-rest-api/blob/master/examples/src/main/java/ExampleRequestSignatureValidation.java",
+        ),
     ),
     Provider(
         name="plivo",
@@ -146,25 +158,10 @@ ROWS = (
             encoding=BASE64,
             message=(PlivoMessage(), b".", Nonce(Header("x-plivo-signature-v3-nonce", only=_ID))),
         ),
-        events=Shape(
-            id=Joined(
-                (AnyOf((Path("MessageUUID"), Path("CallUUID"))), AnyOf((Path("Status"), Path("Event")))), ":"
-            ),
-            type=AnyOf((Path("Status"), Path("Event"), Path("CallStatus"))),
-            format="form",
-            form=True,
-        ),
+        events=PLIVO_EVENTS,
         docs="https://www.plivo.com/docs/concepts/signature-validation/",
         url_is_signed=True,
-        # Of messages; those of calls wait and try again as the fragment of their URL says.
-        facts=Facts(
-            ack_deadline=8.0,
-            retry_horizon=420.0,
-            retry_schedule=(60.0, 180.0, 420.0),
-            id_survives_retry=True,
-            source="https://support.plivo.com/hc/en-us/articles/360041344652",
-            unconfirmed=frozenset({"id_survives_retry"}),
-        ),
+        facts=PLIVO_FACTS,
     ),
     Provider(
         name="sinch_voice",
@@ -180,7 +177,9 @@ ROWS = (
         url_is_signed=True,
         facts=Facts(
             id_survives_retry=True,
-            source="https://github.com/sinch/sinch-sdk-node",
+            # Where a call waits for what to do next the answer is a handler's.
+            success_body="",
+            source="https://github.com/sinch/skills/blob/main/skills/sinch-voice-api/references/callbacks.md",
             unconfirmed=frozenset({"id_survives_retry"}),
         ),
     ),
@@ -202,12 +201,13 @@ ROWS = (
         docs="https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/",
         handshakes=(probe("reachable"),),
         url_is_signed=True,
+        # Three times more. That it waits 30 s its page said once, and no longer does.
         facts=Facts(
             retry_horizon=210.0,
             id_survives_retry=True,
-            disables="410; long failure",
-            source="https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/",
-            unconfirmed=frozenset({"retry_horizon", "id_survives_retry", "disables"}),
+            disables="410",
+            source="https://github.com/trello-archive/api-docs/blob/bentley/adding-enterprises/app/templates/apis/webhooks.html",
+            unconfirmed=frozenset({"retry_horizon", "id_survives_retry"}),
         ),
     ),
     Provider(

@@ -13,8 +13,10 @@ import pytest
 from hookcatch.core.model import NewEvent
 from hookcatch.core.ports import Inbox
 from hookcatch.inbox import open_inbox
+from support import django_project
+from support.databases import SERVERS
 
-STORES = ("memory", "sqlite")
+STORES = ("memory", "sqlite", *SERVERS, *django_project.STORES)
 
 
 @dataclass
@@ -28,7 +30,30 @@ class FakeClock:
 def make(store: str, directory: Path, clock: FakeClock) -> Inbox:
     if store == "memory":
         return open_inbox("memory:", clock=clock)
+    if store in SERVERS:  # the clock is the test's own, which no server goes by
+        return open_inbox(f"{SERVERS[store].clean(directory)}?server_clock=0", clock=clock)
+    if store.startswith("django"):
+        return make_django(store, directory, clock)
     return open_inbox(f"sqlite:///{directory}/inbox.db?disk_floor=0&ballast=0", clock=clock)
+
+
+def make_django(alias: str, directory: Path, clock: FakeClock) -> Inbox:
+    """A directory stands for a store of its own: the tables are emptied when one is seen first."""
+    django_project.database(alias)
+    from hookcatch.django.inbox import DjangoInbox
+    from hookcatch.inbox.shared.inbox import ServerOptions
+
+    seen = directory / alias
+    if not seen.exists():
+        django_project.empty(alias)
+        seen.touch()
+    return DjangoInbox(alias, clock=clock, options=ServerOptions(server_clock=False))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _databases() -> Iterator[None]:
+    yield
+    django_project.drop_databases()
 
 
 @dataclass

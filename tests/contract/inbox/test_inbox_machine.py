@@ -21,8 +21,9 @@ from hypothesis.stateful import (
 )
 
 from hookcatch.core.errors import LeaseLost
-from hookcatch.core.model import Accepted, Claim, Close, Duplicates, Lease, NewEvent, Run
+from hookcatch.core.model import WAITING, Accepted, Claim, Close, Duplicates, Lease, NewEvent, Run
 from hookcatch.core.ports import Query, Retention
+from support.databases import SERVERS
 
 from .conftest import STORES, FakeClock, make
 
@@ -60,8 +61,11 @@ class Model:
             self.hold("running" if claim.rescue else "handling", claim.token, claim.until, now)
 
     def hold(self, state: str, token: str, until: float, now: float) -> None:
-        self.state, self.token, self.until, self.since, self.run_at = state, token, until, now, None
+        self.give(state, token, until, now)
         self.attempt += 1
+
+    def give(self, state: str, token: str, until: float, now: float) -> None:
+        self.state, self.token, self.until, self.since, self.run_at = state, token, until, now, None
 
     def end(self, state: str, now: float, error: str = "") -> None:
         self.state, self.token, self.run_at, self.finished_at, self.error = state, "", None, now, error
@@ -167,9 +171,7 @@ class InboxMachine(RuleBasedStateMachine):
     def take(self, limit: int) -> None:
         now = self.clock.now
         due = [
-            (one.run_at, seq)
-            for seq, one in self.model.items()
-            if one.state == "pending" and one.run_at <= now
+            (one.run_at, seq) for seq, one in self.model.items() if one.state in WAITING and one.run_at <= now
         ]
         lost = [
             (one.until, seq) for seq, one in self.model.items() if one.state == "running" and one.is_over(now)
@@ -205,7 +207,7 @@ class InboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.leases)
     @rule(
         data=st.data(),
-        state=st.sampled_from(["pending", *sorted(ENDED)]),
+        state=st.sampled_from([*sorted(WAITING), *sorted(ENDED)]),
         run=st.sampled_from(["succeeded", "retry"]),
     )
     def settle(self, data: st.DataObject, state: Any, run: Any) -> None:
@@ -223,11 +225,31 @@ class InboxMachine(RuleBasedStateMachine):
             one.runs[done.handler] = done
         if close is None:
             return
-        one.lost = 0
-        if state == "pending":
-            one.state, one.token, one.run_at, one.error = "pending", "", self.clock.now, "e"
+        one.lost = one.lost if state == "relayed" else 0
+        if state in WAITING:
+            one.state, one.token, one.run_at, one.error = state, "", self.clock.now, "e"
         else:
             one.end(state, self.clock.now, "e")
+
+    @precondition(lambda self: self.keys)
+    @rule(data=st.data())
+    def an_engine_calls(self, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(sorted(self.keys)))
+        of = data.draw(st.sampled_from(["", *[lease.token for lease in self.leases]]))
+        one = self.model.get(self.keys[key])
+        now, token = self.clock.now, self.token()
+        lease = self.inbox.take("shop", "", key, of=of, token=token, now=now, until=now + LENGTH).result()
+        is_there = one is not None and one.state == "relayed"
+        is_faster = one is not None and one.state == "running" and one.token == of
+        assert (lease is not None) == (is_there or is_faster)
+        if one is not None and lease is not None:
+            one.give("running", token, now + LENGTH, now)
+            assert (lease.event.attempt, lease.event.body, dict(lease.runs)) == (
+                one.attempt,
+                one.body,
+                one.runs,
+            )
+            self.leases.append(lease)
 
     @precondition(lambda self: self.leases)
     @rule(data=st.data())
@@ -269,7 +291,7 @@ class InboxMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def discard(self, data: st.DataObject) -> None:
         seqs = data.draw(st.lists(st.sampled_from(sorted(self.model)), max_size=2))
-        chosen = [one for one in (self.model[seq] for seq in set(seqs)) if one.state in PARKED | {"pending"}]
+        chosen = [one for one in (self.model[seq] for seq in set(seqs)) if one.state in PARKED | WAITING]
         assert self.inbox.discard(seqs, now=self.clock.now, why="w").result() == len(chosen)
         for one in chosen:
             one.end("discarded", self.clock.now, "w")
@@ -326,16 +348,20 @@ class InboxMachine(RuleBasedStateMachine):
                 event.error,
                 {run.handler: run for run in runs},
             )
-        times = [one.run_at for one in self.model.values() if one.state == "pending"]
+        times = [one.run_at for one in self.model.values() if one.state in WAITING]
         times += [one.until for one in self.model.values() if one.state == "running"]
         assert self.inbox.next_due() == min(times, default=None)
         assert sum(self.inbox.counts().values()) == len(self.model)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("store", STORES)
 def test_an_inbox_behaves_like_its_model(store: str) -> None:
     machine = type(f"{store}Machine", (InboxMachine,), {"store": store})
     chosen = settings(
-        max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=15 if store in SERVERS or store.startswith("django-") else 60,
+        stateful_step_count=50,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(machine, settings=chosen)

@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket
 from hookcatch import ConfigurationError, Event, Hookcatch, Request
 from hookcatch.asgi import MAX_CHUNKS, WebhookMiddleware
 from hookcatch.core.ports import Query
-from support.edges import AsgiCaller, post, wait_until
+from support.edges import AsgiCaller, post, scope, wait_until
 from support.senders import whsec
 from support.world import Clock
 
@@ -54,14 +54,29 @@ def headers(request: Request) -> list[tuple[bytes, bytes]]:
 # the client
 
 
-def test_a_client_that_goes_before_its_body_is_whole_gets_no_answer_and_leaves_nothing(
+def test_a_client_that_goes_before_its_body_is_whole_leaves_nothing_and_may_still_listen(
     caller: AsgiCaller, hooks: Hookcatch
 ):
+    """Granian says 500 in the place of an app that says nothing."""
     request = letter(hooks)
     answer: Any = caller.call("POST", "/shop", headers(request), [request.body[:5], None])
-    assert answer is None
+    assert answer.status == 400
     assert hooks.inbox().counts() == {}
     assert post(caller, request).status == 200
+
+
+def test_a_server_that_knows_that_the_client_is_gone_may_say_so(caller: AsgiCaller, hooks: Hookcatch):
+    """https://asgi.readthedocs.io/en/latest/specs/www.html#disconnected-client-send-exception"""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        raise OSError("the client is gone")
+
+    request = letter(hooks)
+    caller.run(caller.app(scope("POST", "/shop", headers(request), b""), receive, send))
+    assert hooks.inbox().counts() == {}
 
 
 def test_a_body_in_crumbs_is_refused(caller: AsgiCaller, hooks: Hookcatch):

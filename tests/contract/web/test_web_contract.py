@@ -32,24 +32,25 @@ def kept(hooks: Hookcatch) -> list[StoredEvent]:
     return [one[0] for one in found if one is not None][::-1]
 
 
-# who calls: the callers of the tests call from 192.0.2.1
+# who calls: the callers of the tests call from 192.0.2.1, or over a socket of this machine
 
 
 def test_a_request_from_elsewhere_is_refused_however_well_it_is_signed(
     make_edge: Callable[[Hookcatch], Edge], hooks: Hookcatch
 ):
-    hooks.source("near", "standard_webhooks", whsec(0), networks=["192.0.2.0/24"])
+    hooks.source("near", "standard_webhooks", whsec(0), networks=["192.0.2.0/24", "127.0.0.1"])
     hooks.source("far", "standard_webhooks", whsec(0), networks=["198.51.100.0/24"])
     hooks.source("behind", "standard_webhooks", whsec(0), networks=["198.51.100.0/24"], proxies=1)
     edge, request = make_edge(hooks), letter(hooks)
-    assert post(edge, request, f"{edge.prefix}/near").status == 200
+    told = "peer" not in edge.lacks
+    assert post(edge, request, f"{edge.prefix}/near").status == (200 if told else 403)
     assert post(edge, request, f"{edge.prefix}/far").status == 403
     claimed = request.with_header("x-forwarded-for", "198.51.100.7")
     assert post(edge, claimed, f"{edge.prefix}/far").status == 403
     assert post(edge, claimed, f"{edge.prefix}/behind").status == 200
     spoofed = request.with_header("x-forwarded-for", "198.51.100.7, 203.0.113.9")
     assert post(edge, spoofed, f"{edge.prefix}/behind").status == 403
-    assert len(kept(hooks)) == 2
+    assert len(kept(hooks)) == 1 + told
 
 
 # what comes in
@@ -195,14 +196,14 @@ def test_a_body_that_is_said_to_be_too_large_is_413_and_not_read(edge: Any, hook
     request = letter(hooks)
     headers = [*request.headers, (b"content-length", b"1048577")]
     refused(post(edge, request, headers=headers), 413, "Request Entity Too Large")
-    assert edge.unread == 1 or "unread" in edge.lacks
+    assert "unread" in edge.lacks or edge.unread == 1
 
 
 def test_a_body_that_grows_too_large_is_413_and_read_no_further(edge: Any, hooks: Hookcatch):
     request = letter(hooks)
     chunks = [b"x" * 65536] * 40
     refused(post(edge, request, headers=request.headers, chunks=chunks), 413, "Request Entity Too Large")
-    assert edge.unread >= 22 or "unread" in edge.lacks
+    assert "unread" in edge.lacks or edge.unread >= 22
 
 
 def test_a_compressed_body_is_415(edge: Edge, hooks: Hookcatch):
@@ -215,20 +216,31 @@ def test_too_many_or_too_large_headers_are_431(edge: Edge, hooks: Hookcatch):
     many = [*request.headers, *[(b"x-%d" % n, b"1") for n in range(MAX_HEADERS)]]
     large = [*request.headers, (b"x-large", b"x" * MAX_HEADER_BYTES)]
     for headers in (many, large):
-        refused(post(edge, request, headers=headers), 431, "Request Header Fields Too Large")
+        answer = edge.call("POST", f"{edge.prefix}/shop", headers, [request.body])
+        if "heads" in edge.lacks and (answer is None or answer.status in (400, 413)):
+            continue
+        refused(answer, 431, "Request Header Fields Too Large")
 
 
 def test_a_body_that_ends_before_its_length_is_400(edge: Edge, hooks: Hookcatch):
     request = letter(hooks)
     headers = [*request.headers, (b"content-length", str(len(request.body) + 1).encode())]
-    refused(post(edge, request, headers=headers), 400, "Bad Request")
+    answer = edge.call("POST", f"{edge.prefix}/shop", headers, [request.body])
+    if answer is not None or "lengths" not in edge.lacks:
+        refused(answer, 400, "Bad Request")
     assert kept(hooks) == []
 
 
 @pytest.mark.parametrize("length", [b"-1", b"1e3", b"0x10", b"9" * 20, b"1_0"])
 def test_a_length_that_is_no_number_is_400(edge: Edge, hooks: Hookcatch, length: bytes):
     request = letter(hooks)
-    refused(post(edge, request, headers=[*request.headers, (b"content-length", length)]), 400, "Bad Request")
+    answer = edge.call(
+        "POST", f"{edge.prefix}/shop", [*request.headers, (b"content-length", length)], [request.body]
+    )
+    if "lengths" in edge.lacks:
+        assert answer is None or answer.status == 400
+    else:
+        refused(answer, 400, "Bad Request")
 
 
 @pytest.mark.parametrize(
@@ -253,7 +265,7 @@ def test_an_empty_body_is_refused_like_any_forgery(edge: Edge, hooks: Hookcatch)
 def test_a_large_body_with_no_signature_is_refused_before_it_is_read(edge: Any, hooks: Hookcatch):
     headers = [(b"content-length", str(SMALL + 1).encode())]
     refused(post(edge, letter(hooks), headers=headers, chunks=[b"x"] * 100), 401, "Unauthorized")
-    assert edge.unread == 100 or "unread" in edge.lacks
+    assert "unread" in edge.lacks or edge.unread == 100
 
 
 def test_a_body_that_is_too_slow_is_408(edge: Any, hooks: Hookcatch, monkeypatch: pytest.MonkeyPatch):
@@ -359,7 +371,7 @@ def test_every_edge_gives_the_same_answers_and_keeps_the_same_events(edge: Edge,
         post(edge, batch[0]),
         post(edge, batch[1], method="PUT"),
         post(edge, batch[1].replace(body=b"x")),
-        post(edge, batch[1].with_header("content-encoding", "br")),
+        post(edge, batch[1].with_header("content-encoding", "gzip")),
         post(edge, batch[0]),
         post(edge, batch[2]),
     ]

@@ -73,6 +73,21 @@ def test_a_refused_one_is_told_with_what_happened_and_what_to_do(ask, project):
     assert "hand over the bytes as they came" in remedy
 
 
+def test_a_refusal_that_loses_the_event_says_so(ask):
+    forged = signed("sinch").with_body(b"{}")
+    known = {"SINCH_SECRET": secret("sinch"), "SLACK_SECRET": secret("slack")}
+    lost = ask("--provider", "sinch", "--secret-env", "SINCH_SECRET", given=raw(forged), env=known)
+    assert (
+        "Sinch Conversation and SMS never sends again what got 401: such an event is lost here."
+        in lost.output
+    )
+    kept = signed("slack").with_body(b"{}")
+    assert (
+        "never sends again"
+        not in ask("--provider", "slack", "--secret-env", "SLACK_SECRET", given=raw(kept), env=known).output
+    )
+
+
 def test_json_says_the_same_to_programs(ask, project):
     app = project()
     assert json.loads(ask(app, "--json", given=raw(order(app))).output) == {

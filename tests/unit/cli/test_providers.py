@@ -46,6 +46,11 @@ def test_every_sender_can_be_shown_and_says_the_same_as_json(hookcatch, name: st
     assert all(line in shown.stdout for line in said["signing"])
 
 
+def test_a_sender_that_brings_nothing_again_once_it_was_refused_says_so(hookcatch):
+    assert "is final: it never sends that again" in hookcatch("providers", "show", "sendgrid_inbound").stdout
+    assert "is final" not in hookcatch("providers", "show", "sendgrid").stdout
+
+
 def test_a_sender_that_is_not_confirmed_says_so(hookcatch):
     assert "not confirmed first-hand" in hookcatch("providers", "show", "flutterwave").stdout
     assert "not confirmed" not in hookcatch("providers", "show", "github").stdout

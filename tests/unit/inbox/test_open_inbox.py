@@ -28,7 +28,7 @@ def test_a_relative_path_is_below_the_working_directory_and_an_absolute_one_is_n
     assert {path.name for path in tmp_path.glob("*.db")} == {"a b.db", "c.db"}
 
 
-@pytest.mark.parametrize("url", ["postgres://x", "", "inbox.db", "SQLITE3:///x"])
+@pytest.mark.parametrize("url", ["oracle://x", "", "inbox.db", "SQLITE3:///x"])
 def test_an_unknown_scheme_is_refused_with_what_to_write(url):
     with pytest.raises(ConfigurationError, match="write memory:, sqlite:///relative"):
         open_inbox(url, clock=time.time)

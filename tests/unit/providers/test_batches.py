@@ -141,6 +141,19 @@ def test_two_orders_in_one_second_are_two_events_of_woocommerce() -> None:
     assert read("woocommerce", {"action": "my_hook"}) == [("d1", "order.updated")]
 
 
+def test_hubspot_tells_of_two_objects_under_one_event_id_and_of_the_second_try_under_the_same() -> None:
+    one = {
+        "eventId": 100,
+        "portalId": 33,
+        "subscriptionId": 25,
+        "objectId": 7,
+        "subscriptionType": "contact.creation",
+    }
+    first, again, other = read("hubspot_v3", [one, one | {"attemptNumber": 1}, one | {"objectId": 8}])
+    assert first == again == ("100:33:25:7", "contact.creation")
+    assert other == ("100:33:25:8", "contact.creation")
+
+
 @pytest.mark.parametrize("where", ["id", "eventId"])
 def test_an_event_of_coinbase_has_its_id_in_the_body(where: str) -> None:
     assert read("hook0", {where: "e1", "eventType": "health.status.updated"}) == [

@@ -161,7 +161,8 @@ def test_a_row_says_how_its_sender_behaves(name: str) -> None:
     assert facts.source.startswith("https://") or name in FORMS
     assert 200 <= facts.success_status < 300
     assert 400 <= facts.bad_signature_status < 500
-    assert bool(facts.source) == (facts.checked is not None), "whatever has a source was read there on a day"
+    assert facts.source or facts.checked is None, "what has no source was read on no day"
+    assert not facts.refusal_is_final or facts.disables, "which answers are final is told in words"
     assert facts.checked is None or date(2026, 11, 1) <= facts.checked <= CHECKED
     assert facts.source or facts == Facts(checked=None), "nobody's facts are our defaults, read on no day"
 

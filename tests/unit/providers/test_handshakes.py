@@ -182,6 +182,7 @@ CASES = [
     Case("mandrill", called("HEAD", {})),
     Case("mailchimp", asked({})),
     Case("mailchimp_url", asked({})),
+    Case("mailgun_optimize", asked({})),
     Case(
         "ms_graph",
         called("POST", {"validationToken": "Validation: Testing client application Request-Id: 3a-1"}),
@@ -321,7 +322,7 @@ def test_an_ordinary_request_is_no_handshake(name: str) -> None:
     assert greeter.after(ordinary, delivery) is None
 
 
-LOOKED_AT = {"mailchimp", "mailchimp_url", "zoho_desk"}  # whose sender looks in just so
+LOOKED_AT = {"mailchimp", "mailchimp_url", "mailgun_optimize", "zoho_desk"}  # whose sender looks in just so
 
 
 @pytest.mark.parametrize(

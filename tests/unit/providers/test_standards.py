@@ -100,6 +100,19 @@ def test_messagebird_binds_url_and_body_and_says_nothing_of_an_empty_one() -> No
     assert "payload_hash" in refused("messagebird", empty.replace(body=b"{}"))
 
 
+def test_each_report_of_messagebird_on_one_text_message_is_an_event_of_its_own_though_it_comes_as_a_get() -> (
+    None
+):
+    row, key = provider("messagebird"), secret("messagebird")
+    reports = [Request("GET", f"{URL}&id=1&status={status}", []) for status in ("sent", "delivered")]
+    events = [
+        event
+        for report in reports
+        for event in row.verify(row.sign(report, secret=key, now=NOW), secret=key, now=NOW).events
+    ]
+    assert [(event.id, event.type) for event in events] == [("1:sent", "sent"), ("1:delivered", "delivered")]
+
+
 # Moralis
 
 

@@ -1,0 +1,167 @@
+"""Where the databases differ: their SQL, how a transaction of the inbox begins, and what makes a commit durable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hookcatch.core.errors import ConfigurationError
+
+EVENTS = "hookcatch_event"
+RUNS = "hookcatch_run"
+SECRETS = "hookcatch_secret"
+COLUMNS = (
+    "event_key, source, tenant, event_id, type, received_at, occurred_at, body_hash, content_key, format, headers, "
+    "body, replayed_content, state, at, lease_token, leased_at, attempt, has_body, lost, replays, duplicates, "
+    "conflicts, error"
+)
+"""What an insert names; the last six are given here."""
+KNOWN = "seq, duplicates, state, at, leased_at, has_body, body_hash, replayed_content, reply"
+"""What is asked of the row that an insert made or met: it met one if there are duplicates."""
+
+_VALUES = f"({', '.join(['%s'] * (COLUMNS.count(',') - 5))}, 1, 0, 0, 0, 0, '')"
+_INSERT = f"INSERT INTO {EVENTS} ({COLUMNS}) VALUES "
+_NUMBERED = f"INSERT INTO {EVENTS} (seq, {COLUMNS}) VALUES "
+_RUN = f"""INSERT INTO {RUNS}
+(event_id, run_key, handler, state, attempts, run_at, error, started_at, finished_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+# MySQL sets from left to right, and sees what it has set: `state` changes last
+_RUN_FACTS = ("attempts", "run_at", "error", "started_at", "finished_at", "state")
+
+COUNT = f"""
+ON CONFLICT (event_key) DO UPDATE SET duplicates = {EVENTS}.duplicates + 1,
+conflicts = {EVENTS}.conflicts + CASE WHEN {EVENTS}.body_hash <> excluded.body_hash THEN 1 ELSE 0 END
+RETURNING {KNOWN}, event_key"""
+RECORD = f"""{_RUN} ON CONFLICT (event_id, run_key) DO UPDATE SET
+{", ".join(f"{name} = excluded.{name}" for name in _RUN_FACTS)} WHERE {RUNS}.state <> 'succeeded'"""
+
+_COUNT_MYSQL = """
+ON DUPLICATE KEY UPDATE duplicates = duplicates + 1,
+conflicts = conflicts + CASE WHEN body_hash <> VALUES(body_hash) THEN 1 ELSE 0 END, seq = LAST_INSERT_ID(seq)"""
+_RECORD_MYSQL = f"""{_RUN} ON DUPLICATE KEY UPDATE
+{", ".join(f"{name} = CASE state WHEN 'succeeded' THEN {name} ELSE VALUES({name}) END" for name in _RUN_FACTS)}"""
+
+_LEARN = f"INTO {SECRETS} (secret_key, source, tenant, secret) VALUES (%s, %s, %s, %s)"
+LEARN = f"INSERT {_LEARN} ON CONFLICT DO NOTHING"
+
+
+class Db(Protocol):
+    """An open transaction, as the inbox's statements see it."""
+
+    dialect: Dialect
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Any:
+        """A cursor that has done it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """A database's ways.
+
+    Attributes:
+        count: the end of an insert, which makes a copy count. `returns` says that it answers KNOWN and the key.
+        record: inserts a run or brings it up to date, unless it has succeeded.
+        learn: inserts a secret, unless there is one.
+        reserve: answers as many new values of `seq` as it is told; empty where that cannot be asked, or where nobody
+            needs it because one writer locks the whole database.
+        skip_locked: the end of a SELECT of rows to work on, so that workers do not wait for each other.
+        connected: what is said to a new connection of the inbox.
+        begin: how a transaction of the inbox begins; it is also how a connection that is gone is noticed.
+        begin_effect: how the transaction begins that a handler shares; it waits for locks as the server does.
+        now: the server's clock, in seconds since the epoch.
+        check: why a commit would not survive, or `""`; raises ConfigurationError for what nobody can want.
+    """
+
+    count: str
+    record: str
+    learn: str
+    returns: bool
+    reserve: str
+    skip_locked: str
+    connected: tuple[str, ...]
+    begin: str
+    begin_effect: str
+    now: str
+    check: Callable[[Any], str]
+
+    def accept(self, number: int = 1, *, numbered: bool = False) -> str:
+        """Inserts events or counts their copies, in one statement; `numbered` ones bring their `seq`."""
+        insert, values = (_NUMBERED, f"(%s, {_VALUES[1:]}") if numbered else (_INSERT, _VALUES)
+        return insert + ", ".join([values] * number) + self.count
+
+
+def ask(connection: Any, sql: str) -> Any:
+    """The one value that a question has for an answer; None for no row."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
+def _check_postgres(connection: Any) -> str:
+    if ask(connection, "SHOW fsync") != "on":
+        return "PostgreSQL runs with fsync=off"
+    if ask(connection, f"SELECT relpersistence FROM pg_class WHERE oid = '{EVENTS}'::regclass") != "p":
+        return f"{EVENTS} is not a logged table"
+    return ""
+
+
+def _check_mysql(connection: Any) -> str:
+    charset = ask(
+        connection,
+        "SELECT character_set_name FROM information_schema.columns WHERE table_schema = DATABASE() "
+        f"AND table_name = '{EVENTS}' AND column_name = 'event_id'",
+    )
+    if charset != "utf8mb4":
+        raise ConfigurationError(
+            f"{EVENTS} is kept in {charset}, which cannot hold all that senders write: "
+            f"ALTER TABLE {EVENTS} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, and the same for {RUNS}"
+        )
+    engine = ask(
+        connection,
+        "SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() "
+        f"AND table_name = '{EVENTS}'",
+    )
+    if engine != "InnoDB":
+        raise ConfigurationError(f"{EVENTS} is kept by {engine}, which has no transactions: use InnoDB")
+    if str(ask(connection, "SELECT @@innodb_flush_log_at_trx_commit")) != "1":
+        return "innodb_flush_log_at_trx_commit is not 1"
+    return ""
+
+
+POSTGRES = Dialect(
+    count=COUNT,
+    record=RECORD,
+    learn=LEARN,
+    returns=True,
+    reserve=f"SELECT nextval(pg_get_serial_sequence('{EVENTS}', 'seq')) FROM generate_series(1, %s)",
+    skip_locked="FOR UPDATE SKIP LOCKED",
+    connected=(),
+    # lock_timeout: whoever keeps a row of ours locked must not stop all others from being acknowledged
+    # idle_in_transaction_session_timeout: nor may the machine that vanished in the middle of it
+    begin="BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; "
+    "SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '60s'",
+    begin_effect="BEGIN; SET LOCAL synchronous_commit = on; "
+    "SET LOCAL idle_in_transaction_session_timeout = '600s'",
+    now="SELECT EXTRACT(EPOCH FROM clock_timestamp())",
+    check=_check_postgres,
+)
+MYSQL = Dialect(
+    count=_COUNT_MYSQL,
+    record=_RECORD_MYSQL,
+    learn=f"INSERT IGNORE {_LEARN}",
+    returns=False,
+    reserve="",
+    skip_locked="FOR UPDATE SKIP LOCKED",
+    # READ COMMITTED: what is read after a row was locked must not be older than the lock
+    connected=(
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+        "SET SESSION innodb_lock_wait_timeout = 5",
+    ),
+    begin="START TRANSACTION",
+    begin_effect="START TRANSACTION",
+    now="SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1000000",
+    check=_check_mysql,
+)

@@ -1,0 +1,101 @@
+"""Between values and the columns of an inbox in SQL."""
+
+from __future__ import annotations
+
+import json
+from types import MappingProxyType
+from typing import Any
+
+from hookcatch.core.model import WAITING, EventState, NewEvent, Run, StoredEvent
+from hookcatch.inbox import rows
+from hookcatch.inbox.rules import ENDED, LEASED
+
+from .text import digest, text, untext
+
+EVENT = (
+    "seq, source, tenant, event_id, type, state, received_at, format, headers, occurred_at, at, attempt, lost, "
+    "replays, duplicates, conflicts, replayed_content, error"
+)
+"""The columns `stored_event` reads, in its order."""
+
+RUN = "handler, state, attempts, run_at, error, started_at, finished_at"
+"""The columns `run` reads, in its order."""
+
+LOST, STATE, AT = 12, 5, 10
+"""Where these stand in EVENT."""
+
+
+def key_of(event: NewEvent | StoredEvent) -> str:
+    """What dedupe compares: of one length for ids of any, so that an index takes it."""
+    return digest(event.source, event.tenant, event.id)
+
+
+def new_event(event: NewEvent) -> tuple[Any, ...]:
+    """The columns of an event that is accepted, but for those that say how it starts."""
+    return (
+        key_of(event),
+        text(event.source),
+        text(event.tenant),
+        text(event.id),
+        text(event.type),
+        event.received_at,
+        event.occurred_at,
+        event.body_hash.hex(),
+        None if event.content_key is None else event.content_key.hex(),
+        event.format,
+        rows.headers(event.headers),
+        event.body,
+    )
+
+
+def stored_event(row: tuple[Any, ...], body: Any = None) -> StoredEvent:
+    """A row of EVENT columns."""
+    state: EventState = row[STATE]
+    at = row[AT]
+    return StoredEvent(
+        seq=row[0],
+        source=untext(row[1]),
+        tenant=untext(row[2]),
+        id=untext(row[3]),
+        type=untext(row[4]),
+        state=state,
+        received_at=row[6],
+        body=None if body is None else bytes(body),
+        format=row[7],
+        headers=rows.NO_HEADERS if row[8] == "{}" else MappingProxyType(json.loads(row[8])),
+        occurred_at=row[9],
+        run_at=at if state in WAITING else None,
+        attempt=row[11],
+        lost=row[12],
+        replays=row[13],
+        duplicates=row[14],
+        conflicts=row[15],
+        replayed_content=bool(row[16]),
+        finished_at=at if state in ENDED else None,
+        error=untext(row[17]),
+    )
+
+
+def lease_until(state: EventState, at: float) -> float | None:
+    """Until when an event is leased, if it is."""
+    return at if state in LEASED else None
+
+
+def run(row: tuple[Any, ...]) -> Run:
+    """A row of RUN columns."""
+    return Run(untext(row[0]), row[1], row[2], row[3], untext(row[4]), row[5], row[6])
+
+
+def run_row(seq: int, run: Run) -> tuple[Any, ...]:
+    """The columns of a run."""
+    return (
+        seq,
+        digest(run.handler),
+        text(run.handler),
+        run.state,
+        run.attempts,
+        run.run_at,
+        text(run.error),
+        run.started_at,
+        run.finished_at,
+    )

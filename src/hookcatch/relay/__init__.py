@@ -1,0 +1,132 @@
+"""Engines that do the work. An event is handed over as a signed message that names it, and comes back with it in the
+engine's own process. The inbox stays the truth: what the engine loses is handed over again, what it brings twice is
+worked on once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from hookcatch.core.errors import ConfigurationError, LeaseLost
+from hookcatch.core.flow import take_over
+from hookcatch.core.model import EventState, Lease
+from hookcatch.core.ports import Inbox, Ports
+from hookcatch.observe.logs import escape, logger
+from hookcatch.signing.keys import check_strength, secrets_of
+
+ENGINES = ("celery", "dramatiq", "procrastinate", "taskiq")
+"""The packages that an engine's app may come from; each has a module of its name here."""
+
+Message = tuple[tuple[str, str, str], str]
+"""Source, tenant and id of an event, and the token of the lease under which it was handed over."""
+
+
+class Performer(Protocol):
+    """What an engine's task needs of a `Hookcatch`."""
+
+    def perform(self, message: str) -> EventState | None:
+        """Run the handlers of the event that a message names."""
+        ...
+
+    async def aperform(self, message: str) -> EventState | None:
+        """The same, awaited."""
+        ...
+
+
+class Engine(Protocol):
+    """One that brings messages to its workers."""
+
+    def check(self) -> None:
+        """Raises ConfigurationError where a message that it has confirmed can be lost by its own settings."""
+        ...
+
+    @property
+    def send(self) -> Callable[..., Any]:
+        """Called as `send(message=...)`, plain or async: returns once it is confirmed, raises anything if not."""
+        ...
+
+
+class Envelopes:
+    """`core.ports.Relay`: an engine, and the messages to it.
+
+    A message holds no payload and no secret, so that whoever reads the broker learns of ids alone; it is signed, so
+    that whoever writes to it cannot have events run.
+    """
+
+    def __init__(self, engine: Engine, secret: Any, *, patience: float, timeout: float) -> None:
+        known = secrets_of(secret)
+        for key in known:
+            check_strength(key.reveal())
+        if patience <= 0 or timeout <= 0:
+            raise ConfigurationError("patience and timeout of a relay are seconds, more than 0")
+        self._engine = engine
+        self._serializer = URLSafeSerializer(
+            [key.reveal() for key in reversed(known)],  # there the last one signs
+            salt=b"hookcatch.relay",
+            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+        )
+        self.patience: float = patience
+        self.timeout: float = timeout
+        self.send: Callable[..., Any] = engine.send
+
+    def seal(self, lease: Lease) -> str:
+        """The message that names an event."""
+        event = lease.event
+        sealed: str = self._serializer.dumps([event.source, event.tenant, event.id, lease.token])
+        return sealed
+
+    async def perform(self, message: str, ports: Ports) -> EventState | None:
+        """See `Hookcatch.perform`."""
+        key, of = self.opened(message)
+        try:
+            close = await take_over(key, of, ports)
+        except LeaseLost as why:
+            # its worker was too slow, or it was discarded meanwhile: whoever has it now says what becomes of it
+            logger.warning("event %s of %s: %s", escape(key[2]), key[0], why)
+            return None
+        return None if close is None else close.state
+
+    def opened(self, message: str) -> Message:
+        """What a message names. Raises ConfigurationError if it is none of ours."""
+        try:
+            source, tenant, event_id, token = self._serializer.loads(message)
+        except (BadData, ValueError, TypeError) as why:
+            raise ConfigurationError(
+                "a message was not signed with this relay's secret, which is to be the same where events are handed "
+                f"over and where they are worked on: {why}"
+            ) from None
+        return (source, tenant, event_id), token
+
+    def check(self, inbox: Inbox) -> None:
+        """Raises ConfigurationError where events could not be worked on elsewhere, or be lost on the way."""
+        if not inbox.durable:
+            raise ConfigurationError(
+                "a relay needs an inbox that the engine's workers can open too: sqlite:///, postgresql:// or mysql://"
+            )
+        self._engine.check()
+
+
+def attach(
+    engine: Any, hooks: Performer, secret: Any, *, patience: float = 3600.0, timeout: float = 10.0
+) -> Envelopes:
+    """Give the engine its task. Raises ConfigurationError for one that we do not know."""
+    if not (hasattr(engine, "check") and hasattr(engine, "send")):
+        engine = _known(engine)(engine, hooks)
+    return Envelopes(engine, secret, patience=patience, timeout=timeout)
+
+
+def _known(engine: Any) -> Callable[[Any, Performer], Engine]:
+    for base in type(engine).__mro__:
+        name = base.__module__.partition(".")[0]
+        if name in ENGINES:
+            make: Callable[[Any, Performer], Engine] = importlib.import_module(f"{__name__}.{name}").engine
+            return make
+    raise ConfigurationError(
+        f"no relay to {type(engine).__module__}.{type(engine).__name__}: known are the apps of "
+        f"{', '.join(ENGINES)}; any other engine needs send(message=...) and check()"
+    )

@@ -1,0 +1,75 @@
+"""An app whose events an engine works on, for processes of its own: `hookcatch worker` and the engine's worker."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from hookcatch import Backoff, Event, Hookcatch
+
+SECRET = "a secret of the relay's own"
+PLACE = Path(os.environ["RELAYED"])
+ENGINE, BROKER, QUEUE = (os.environ[f"RELAYED_{name}"] for name in ("ENGINE", "BROKER", "QUEUE"))
+
+hooks = Hookcatch(f"sqlite:///{PLACE}/inbox.db?disk_floor=0&ballast=0", lease=2.0)
+hooks.source("shop", "standard_webhooks", "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+
+
+def note(event: Event[Any], how: str) -> None:
+    with (PLACE / "ledger").open("a") as ledger:
+        ledger.write(f"{event.id} {how} {event.attempt} {os.getpid()}\n")
+
+
+@hooks.on("order.created")
+def plain(event: Event[Any]) -> None:
+    time.sleep(0.02)
+    note(event, "plain")
+
+
+@hooks.on("order.paid")
+async def in_a_loop(event: Event[Any]) -> None:
+    note(event, "async")
+
+
+@hooks.on("order.failing", backoff=Backoff(base=0.1))
+def fails_at_first(event: Event[Any]) -> None:
+    note(event, "failing")
+    if event.attempt == 1:
+        raise OSError("the shop is closed")
+
+
+def celery() -> Any:
+    from celery import Celery
+
+    made = Celery(broker=BROKER)
+    made.conf.update(
+        task_default_queue=QUEUE,
+        broker_transport_options={"confirm_publish": True} if BROKER.startswith("amqp") else {},
+        broker_connection_retry_on_startup=True,
+        worker_prefetch_multiplier=4,
+    )
+    return made
+
+
+def dramatiq() -> Any:
+    from dramatiq.brokers.redis import RedisBroker
+
+    return RedisBroker(url=BROKER, namespace=QUEUE)
+
+
+def procrastinate() -> Any:
+    from procrastinate import App, PsycopgConnector
+
+    return App(connector=PsycopgConnector(conninfo=BROKER))
+
+
+def taskiq() -> Any:
+    from taskiq_redis import RedisStreamBroker
+
+    return RedisStreamBroker(BROKER, queue_name=QUEUE)
+
+
+engine = {"celery": celery, "dramatiq": dramatiq, "procrastinate": procrastinate, "taskiq": taskiq}[ENGINE]()
+hooks.relay(engine, SECRET, patience=4.0)

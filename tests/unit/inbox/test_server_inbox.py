@@ -1,0 +1,234 @@
+"""What only a server can do to an inbox: break connections, serve several at once, tell another time."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from hookcatch.core.errors import ConfigurationError, InboxUnavailable
+from hookcatch.core.model import Accepted, Claim, Duplicate, Duplicates
+from hookcatch.inbox import open_inbox
+from hookcatch.inbox.shared.link import Link
+from support.databases import SERVERS, Server
+from support.edges import wait_until
+
+from .conftest import event
+
+KILL = {
+    "PostgreSQL": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{0}' AND pid <> "
+    "pg_backend_pid()",
+    "MariaDB": "SELECT concat('KILL ', id) FROM information_schema.processlist WHERE db = '{0}' AND id <> "
+    "connection_id()",
+}
+
+
+@pytest.fixture(params=SERVERS)
+def server(request) -> Server:
+    found = SERVERS[request.param]
+    found.need()
+    return found
+
+
+def kill_all(server: Server) -> None:
+    killed = server.say(server.home, KILL[server.name].format(server.database()))
+    for (word,) in killed if server.name == "MariaDB" else ():
+        server.say(server.home, word)
+
+
+def test_processes_that_start_at_once_make_the_tables_once(server):
+    url = f"{server.bare()}?server_clock=0"
+    inboxes = [open_inbox(url, clock=lambda: 1000.0) for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda inbox: inbox.open(), inboxes))
+    assert server.say(server.database(), "SELECT version FROM hookcatch_schema") == [(1,)]
+    for inbox in inboxes:
+        inbox.close()
+
+
+def test_tables_of_a_newer_hookcatch_are_refused(server, tmp_path):
+    url = server.bare()
+    open_inbox(url, clock=time.time).open()
+    server.say(server.database(), "INSERT INTO hookcatch_schema VALUES (99)")
+    with pytest.raises(ConfigurationError, match="newer hookcatch \\(schema 99"):
+        open_inbox(url, clock=time.time).open()
+    server.bare()
+
+
+def test_the_inbox_goes_on_when_its_connections_are_killed(server, tmp_path):
+    inbox = open_inbox(f"{server.clean(tmp_path)}?server_clock=0", clock=lambda: 1000.0)
+    inbox.open()
+    acked = []
+    for number in range(30):
+        if number % 7 == 3:
+            kill_all(server)
+        try:
+            inbox.accept([event(f"evt_{number}")]).result(10)
+            acked.append(f"evt_{number}")
+        except InboxUnavailable:
+            continue
+        assert inbox.get(1) is not None
+    kept = {inbox.get(seq)[0].id for seq in range(1, 40) if inbox.get(seq)}
+    assert len(acked) > 20
+    assert set(acked) <= kept
+    inbox.close()
+
+
+def test_two_inboxes_never_lease_the_same_event(server, tmp_path):
+    url = f"{server.clean(tmp_path)}?server_clock=0"
+    inboxes = [open_inbox(url, clock=lambda: 1000.0) for _ in range(2)]
+    for inbox in inboxes:
+        inbox.open()
+    inboxes[0].accept([event(f"evt_{number}") for number in range(200)]).result()
+
+    def work(inbox) -> list[int]:
+        seqs: list[int] = []
+        while leases := inbox.lease(token="w", limit=5, now=1000.0, until=1060.0).result():
+            seqs += [lease.event.seq for lease in leases]
+        return seqs
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(work, inboxes)
+    assert sorted(one + other) == sorted({*one, *other})
+    assert len(one + other) == 200
+    for inbox in inboxes:
+        inbox.close()
+
+
+def test_copies_that_cross_are_kept_once(server, tmp_path):
+    """Deliveries of many events, the same in opposite orders: their locks are taken in one order."""
+    url = f"{server.clean(tmp_path)}?server_clock=0"
+    inboxes = [open_inbox(url, clock=lambda: 1000.0) for _ in range(4)]
+    try:
+        for inbox in inboxes:
+            inbox.open()
+        events = [event(f"evt_{number}") for number in range(20)]
+        futures = [
+            (place, inbox.accept(events[:: 1 if place % 2 else -1]))
+            for _ in range(10)
+            for place, inbox in enumerate(inboxes)
+        ]
+        answers = [future.result(60)[:: 1 if place % 2 else -1] for place, future in futures]
+        seqs = {tuple(answer.seq for answer in those) for those in answers}
+        assert len(seqs) == 1, "each answer belongs to its event"
+        (once,) = seqs
+        assert len(set(once)) == 20
+        assert {inboxes[0].get(seq)[0].duplicates for seq in once} == {39}
+    finally:
+        for inbox in inboxes:
+            inbox.close()
+
+
+def test_who_works_on_events_and_who_gets_copies_of_them_do_not_meet_in_a_deadlock(server, tmp_path):
+    url = f"{server.clean(tmp_path)}?server_clock=0"
+    inboxes = [open_inbox(url, clock=lambda: 1000.0) for _ in range(2)]
+    try:
+        for inbox in inboxes:
+            inbox.open()
+        events = [event(f"evt_{number}") for number in range(20)]
+        inboxes[0].accept(events).result()
+        leases = inboxes[0].lease(token="w", limit=20, now=1000.0, until=1060.0).result()
+        beats = [inboxes[0].heartbeat(leases[::way], until=1060.0) for way in (1, -1) * 10]
+        copies = [inboxes[1].accept(events[::way]) for way in (1, -1) * 10]
+        assert all(all(beat.result(60)) for beat in beats)
+        assert all(len(copy.result(60)) == 20 for copy in copies)
+        inboxes[0].release(leases).result(60)
+        assert inboxes[1].counts() == {("shop", "pending"): 20}
+    finally:
+        for inbox in inboxes:
+            inbox.close()
+
+
+def test_machines_whose_clocks_differ_go_by_the_servers(server, tmp_path, caplog):
+    url = server.clean(tmp_path)
+    right = open_inbox(url, clock=time.time)
+    fast = open_inbox(url, clock=lambda: time.time() + 100)
+    for inbox in (right, fast):
+        inbox.open()
+        inbox.accept([event("first", received_at=time.time() - 9)]).result()  # the clocks are compared now
+    assert "100.0 s ahead of the database's" in caplog.text
+    now = time.time() + 100
+    (held,) = fast.lease(token="w", limit=1, now=now, until=now + 60).result()
+    assert held.until == pytest.approx(now + 60, abs=1)
+    assert right.lease(token="v", limit=1, now=time.time(), until=time.time() + 60).result() == ()
+    assert right.next_due() == pytest.approx(time.time() + 60, abs=5)
+    right.close()
+    fast.close()
+
+
+@contextmanager
+def at_once(inbox):
+    """Whatever is submitted in the block is written in one batch; answers what the server is told."""
+    said = []
+    run = Link._run
+
+    def noted(self, sql, values=()):
+        said.append(sql.split()[0])
+        return run(self, sql, values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        with inbox._writer._gate:
+            inbox._writer.submit(lambda db: None)  # the thread has taken it, and waits at the gate
+            wait_until(inbox._writer._queue.empty)
+            patch.setattr(Link, "_run", noted)
+            yield said
+        inbox.release([]).result()
+
+
+def opened(server, tmp_path):
+    inbox = open_inbox(f"{server.clean(tmp_path)}?server_clock=0", clock=lambda: 1000.0)
+    inbox.open()
+    inbox.accept([event("known")]).result()
+    return inbox
+
+
+def test_deliveries_that_come_together_are_one_statement_where_the_server_has_one(server, tmp_path):
+    inbox = opened(server, tmp_path)
+    with at_once(inbox) as said:
+        futures = [
+            inbox.accept([event("a"), event("b")]),
+            inbox.accept([event("known", b"2")]),
+            inbox.accept([]),
+        ]
+        futures.append(inbox.accept([event("c")]))
+    first, second, none, last = [one.result() for one in futures]
+    assert [answer.seq for answer in first] == sorted(answer.seq for answer in (*first, *last))[:2]
+    assert none == ()
+    assert isinstance(second[0], Duplicate)
+    assert (second[0].seq, second[0].conflict) == (1, True)
+    assert [inbox.get(answer.seq)[0].id for answer in (*first, *last)] == ["a", "b", "c"]
+    assert said.count("INSERT") == (1 if server.name == "PostgreSQL" else 4)
+    inbox.close()
+
+
+@pytest.mark.parametrize("other", ["a copy", "a claim", "another policy", "content"])
+def test_deliveries_of_another_kind_are_told_one_by_one_and_in_their_order(server, tmp_path, other):
+    inbox = opened(server, tmp_path)
+    with at_once(inbox) as said:
+        first = inbox.accept([event("a")])
+        second = {
+            "a copy": lambda: inbox.accept([event("a")]),
+            "a claim": lambda: inbox.accept([event("b")], claim=Claim("me", 1060.0, rescue=True)),
+            "another policy": lambda: inbox.accept([event("b")], duplicates=Duplicates(revive_before=1.0)),
+            "content": lambda: inbox.accept([event("b", content_key=b"1" * 32)]),
+        }[other]()
+    assert isinstance(first.result()[0], Accepted)
+    assert isinstance(second.result()[0], Duplicate if other == "a copy" else Accepted)
+    assert said.count("INSERT") == 2
+    inbox.close()
+
+
+def test_what_is_between_deliveries_stays_between_them(server, tmp_path):
+    inbox = opened(server, tmp_path)
+    with at_once(inbox):
+        before = inbox.accept([event("known")], claim=Claim("late", 1060.0, rescue=True))
+        discarded = inbox.discard([1], now=1000.0, why="no")
+        after = inbox.accept([event("known")])
+    assert (before.result()[0].state, discarded.result(), after.result()[0].state) == (
+        "pending",
+        1,
+        "discarded",
+    )
+    inbox.close()
