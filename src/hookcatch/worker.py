@@ -185,6 +185,10 @@ class Worker:
             self._rests_until = now + self._rest
             logger.warning("events cannot be handed over, next try in %.0f s: %s", self._rest, why)
 
+    def _is_resting(self) -> bool:
+        now = self.ports.clock()
+        return now < self._rests_until <= now + REST[1]  # farther ahead it is only if the clock was set back
+
     def _called(self) -> None:
         if not self._wake.is_set():
             with suppress(RuntimeError):  # the loop is closed; that is no matter of whoever commits
@@ -195,10 +199,11 @@ class Worker:
 
         Nothing is taken while an event on its last chance is in work, so that two of these never share a fate.
         """
-        free = self.concurrency - len(self._tasks)
-        now = self.ports.clock()
-        if free <= 0 or self._trial is not None or now < self._rests_until <= now + REST[1]:
+        # after a failure to hand over one event tries the way; all would only wait for the same broker
+        free = (1 if self._rest else self.concurrency) - len(self._tasks)
+        if free <= 0 or self._trial is not None or self._is_resting():
             return True
+        now = self.ports.clock()
         try:
             leases = await self.ports.colour.wait(
                 self.ports.inbox.lease(

@@ -16,7 +16,8 @@ from dramatiq.brokers.redis import RedisBroker
 
 import hookcatch.worker
 from hookcatch import Backoff, Event, Hookcatch
-from hookcatch.core.errors import ConfigurationError, InboxUnavailable
+from hookcatch.core.errors import ConfigurationError, InboxUnavailable, LeaseLost
+from hookcatch.core.model import Close
 from hookcatch.core.ports import Query
 from support.edges import post, wsgi_app
 from support.senders import whsec
@@ -31,11 +32,13 @@ class Engine:
     def __init__(self) -> None:
         self.messages: list[str] = []
         self.down = False
+        self.tries = 0
 
     def check(self) -> None:
         """It keeps what it has."""
 
     def send(self, message: str) -> None:
+        self.tries += 1
         if self.down:
             raise ConnectionError("nobody listens")
         self.messages.append(message)
@@ -68,9 +71,10 @@ def hooks(place: str, engine: Engine, clock: Clock) -> Iterator[Hookcatch]:
 # each of these stands for a process of its own: it leaves no runtime behind
 
 
-def deliver(hooks: Hookcatch) -> None:
+def deliver(hooks: Hookcatch, *names: str) -> None:
     edge = wsgi_app(hooks)
-    assert post(edge, hooks.sources["shop"].sign("order.created", {"a": 1}, id="evt")).status == 200
+    for name in names or ("evt",):
+        assert post(edge, hooks.sources["shop"].sign("order.created", {"a": 1}, id=name)).status == 200
     edge.close()
 
 
@@ -187,28 +191,28 @@ def test_a_message_that_does_not_come_back_is_sent_again_after_the_patience(hook
     assert [perform(hooks, message) for message in engine.messages] == ["succeeded", None]
 
 
-def test_while_the_engine_does_not_confirm_events_wait_with_no_attempt_lost(
+def test_while_the_engine_does_not_confirm_events_wait_with_no_attempt_lost_and_one_tries_the_way(
     hooks, engine, clock, caplog, monkeypatch
 ):
     hooks.on("order.created")(lambda: None)
     engine.down = True
-    deliver(hooks)
+    deliver(hooks, "a", "b", "c")
+    monkeypatch.setattr(hookcatch.worker, "POLL", 0.001)
 
-    async def working() -> list[float]:
+    async def working() -> list[tuple[float, int]]:
         worker = hooks.runtime().worker(asyncio.get_running_loop())
         rests = []
-        monkeypatch.setattr(hookcatch.worker, "POLL", 0.001)
         running = asyncio.ensure_future(worker.run())
         for _ in range(7):
             async with asyncio.timeout(10):
-                while worker._rests_until <= clock():
+                while worker._rests_until <= clock() or worker._tasks:
                     await asyncio.sleep(0.001)
-            rests.append(worker._rest)
+            rests.append((worker._rest, engine.tries))
             clock.now += worker._rest
         engine.down = False
         clock.now += 30
         async with asyncio.timeout(10):
-            while not engine.messages:
+            while len(engine.messages) < 3:
                 await asyncio.sleep(0.001)
         worker.stop()
         await running
@@ -216,10 +220,36 @@ def test_while_the_engine_does_not_confirm_events_wait_with_no_attempt_lost(
 
     rests = asyncio.run(working())
     hooks.runtime().close()
-    assert rests == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
-    assert (event(hooks).attempt, event(hooks).lost) == (1, 0)
+    assert rests == [(1.0, 3), (2.0, 4), (4.0, 5), (8.0, 6), (16.0, 7), (30.0, 8), (30.0, 9)]
+    assert {(one.state, one.attempt, one.lost) for one in hooks.inbox().find(Query())} == {("relayed", 1, 0)}
     assert "cannot be handed over, next try in 1 s: ConnectionError: nobody listens" in caplog.text
-    assert perform(hooks, engine.messages[0]) == "succeeded"
+    assert [perform(hooks, message) for message in engine.messages] == ["succeeded"] * 3
+
+
+def test_a_relay_that_dies_after_the_engine_has_confirmed_has_lost_and_doubled_nothing(hooks, engine, clock):
+    seen = []
+    hooks.on("order.created")(lambda: seen.append("evt"))
+    deliver(hooks)
+    (held,) = hooks.inbox().lease(token="dead", limit=1, now=clock(), until=clock() + 60).result()
+    engine.send(hooks._relayed().seal(held))  # and then it is gone, with nothing written down
+    clock.now += 60
+    work(hooks)  # another relay takes it over
+    first, second = engine.messages
+    assert perform(hooks, first) == "succeeded"
+    assert perform(hooks, second) is None
+    assert (event(hooks).state, event(hooks).lost, seen) == ("succeeded", 0, ["evt"])
+
+
+def test_an_engine_that_is_faster_than_the_relay_works_under_the_lease_that_it_was_given(
+    hooks, engine, clock
+):
+    hooks.on("order.created")(lambda: None)
+    deliver(hooks)
+    (held,) = hooks.inbox().lease(token="relay", limit=1, now=clock(), until=clock() + 60).result()
+    assert perform(hooks, hooks._relayed().seal(held)) == "succeeded"
+    with pytest.raises(LeaseLost):
+        hooks.inbox().settle(held, (), Close("relayed", run_at=clock() + 100)).result()
+    assert event(hooks).state == "succeeded"
 
 
 def test_a_handler_whose_event_was_discarded_meanwhile_is_in_other_hands(hooks, engine, caplog):

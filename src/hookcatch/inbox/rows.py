@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -62,14 +62,16 @@ def new_event(event: NewEvent) -> tuple[Any, ...]:
     )
 
 
-def stored_event(row: tuple[Any, ...], body: bytes | None = None) -> StoredEvent:
-    """A row of `EVENT` columns."""
+def stored_event(
+    row: tuple[Any, ...], body: bytes | None = None, read: Callable[[Any], str] = untext
+) -> StoredEvent:
+    """A row of `EVENT` columns; `read` makes text of how the store keeps it."""
     return StoredEvent(
         seq=row[0],
-        source=untext(row[1]),
-        tenant=untext(row[2]),
-        id=untext(row[3]),
-        type=untext(row[4]),
+        source=read(row[1]),
+        tenant=read(row[2]),
+        id=read(row[3]),
+        type=read(row[4]),
         state=row[5],
         received_at=row[6],
         body=body,
@@ -84,24 +86,23 @@ def stored_event(row: tuple[Any, ...], body: bytes | None = None) -> StoredEvent
         conflicts=row[15],
         replayed_content=bool(row[16]),
         finished_at=row[17],
-        error=untext(row[18]),
+        error=read(row[18]),
     )
 
 
-def run(row: tuple[Any, ...]) -> Run:
+def run(row: tuple[Any, ...], read: Callable[[Any], str] = untext) -> Run:
     """A row of `RUN` columns."""
-    return Run(untext(row[0]), row[1], row[2], row[3], untext(row[4]), row[5], row[6])
+    return Run(read(row[0]), row[1], row[2], row[3], read(row[4]), row[5], row[6])
 
 
-def run_row(seq: int, run: Run) -> tuple[Any, ...]:
-    """The columns of a run."""
+def run_row(run: Run, write: Callable[[str], Any] = text) -> tuple[Any, ...]:
+    """The `RUN` columns of a run; `write` makes of text what the store keeps."""
     return (
-        seq,
-        text(run.handler),
+        write(run.handler),
         run.state,
         run.attempts,
         run.run_at,
-        text(run.error),
+        write(run.error),
         run.started_at,
         run.finished_at,
     )

@@ -9,7 +9,17 @@ from threading import Condition
 from typing import Any, Literal, TypeVar
 
 from hookcatch.core.model import MAX_LOST as MAX_LOST
-from hookcatch.core.model import PARKED, TERMINAL, WAITING, Claim, Duplicates, EventState, NewEvent
+from hookcatch.core.model import (
+    PARKED,
+    TERMINAL,
+    WAITING,
+    Claim,
+    Duplicates,
+    EventState,
+    Lease,
+    NewEvent,
+    StoredEvent,
+)
 
 T = TypeVar("T")
 
@@ -71,6 +81,26 @@ def one_last_chance(chosen: Iterable[T], lost: Callable[[T], int]) -> Iterator[T
 def claimed_state(claim: Claim) -> EventState:
     """The state in which a claimed event starts."""
     return "running" if claim.rescue else "handling"
+
+
+def fresh_lease(seq: int, event: NewEvent, claim: Claim, *, replayed_content: bool) -> Lease:
+    """The lease of an event that was claimed by the statement that keeps it."""
+    stored = StoredEvent(
+        seq=seq,
+        source=event.source,
+        tenant=event.tenant,
+        id=event.id,
+        type=event.type,
+        state=claimed_state(claim),
+        received_at=event.received_at,
+        body=event.body,
+        format=event.format,
+        headers=event.headers,
+        occurred_at=event.occurred_at,
+        attempt=1,
+        replayed_content=replayed_content,
+    )
+    return Lease(claim.token, claim.until, stored)
 
 
 class Resolved(Future[T]):

@@ -17,7 +17,6 @@ from hookcatch.core.model import (
     Lease,
     NewEvent,
     Run,
-    StoredEvent,
 )
 
 from . import rows, rules
@@ -119,7 +118,7 @@ def _accept(
         return _meet(connection, event, row, claim, duplicates)
     seq = cursor.lastrowid or 0
     connection.execute("INSERT INTO hookcatch_body (seq, body) VALUES (?, ?)", (seq, event.body))
-    lease = None if claim is None else _fresh_lease(seq, event, claim, replayed_content=twin is not None)
+    lease = None if claim is None else rules.fresh_lease(seq, event, claim, replayed_content=twin is not None)
     return Accepted(seq, lease, replayed_content=twin is not None)
 
 
@@ -128,25 +127,6 @@ def _start(event: NewEvent, claim: Claim | None) -> tuple[Any, ...]:
     if claim is None:
         return ("pending", event.received_at, None, None, None, 0)
     return (rules.claimed_state(claim), None, claim.token, claim.until, event.received_at, 1)
-
-
-def _fresh_lease(seq: int, event: NewEvent, claim: Claim, *, replayed_content: bool) -> Lease:
-    stored = StoredEvent(
-        seq=seq,
-        source=event.source,
-        tenant=event.tenant,
-        id=event.id,
-        type=event.type,
-        state=rules.claimed_state(claim),
-        received_at=event.received_at,
-        body=event.body,
-        format=event.format,
-        headers=event.headers,
-        occurred_at=event.occurred_at,
-        attempt=1,
-        replayed_content=replayed_content,
-    )
-    return Lease(claim.token, claim.until, stored)
 
 
 def _twin(connection: sqlite3.Connection, row: tuple[Any, ...]) -> int | None:
@@ -279,7 +259,7 @@ def settle(
     """Record runs, and give the lease back; LeaseLost is an answer, not an error: the batch goes on."""
     if not (holds(connection, lease) if close is None else _leave(connection, lease, close, now)):
         return LeaseLost(f"event {lease.event.seq} is in other hands")
-    connection.executemany(UPSERT_RUN, [rows.run_row(lease.event.seq, run) for run in runs])
+    connection.executemany(UPSERT_RUN, [(lease.event.seq, *rows.run_row(run)) for run in runs])
     return None
 
 

@@ -59,7 +59,7 @@ class SqliteTransaction(Block[sqlite3.Connection]):
             self._connection = self._connect()
             self._connection.execute("BEGIN IMMEDIATE")
             sqlite_ops.check_fence(self._connection, self._lease)
-            row = rows.run_row(self._lease.event.seq, self._run)
+            row = (self._lease.event.seq, *rows.run_row(self._run))
             self._connection.execute(sqlite_ops.UPSERT_RUN, row)
             self._connection.set_authorizer(self._authorize)
         except BaseException as error:

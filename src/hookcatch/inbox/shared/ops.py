@@ -172,7 +172,7 @@ def _answer(
     if known[1]:
         return _meet(db, known, event, claim, duplicates)
     seq = int(known[0])
-    lease = None if claim is None else _fresh_lease(seq, event, claim, replayed_content=replayed)
+    lease = None if claim is None else rules.fresh_lease(seq, event, claim, replayed_content=replayed)
     return Accepted(seq, lease, replayed_content=replayed)
 
 
@@ -191,25 +191,6 @@ def _start(event: NewEvent, claim: Claim | None) -> tuple[Any, ...]:
     if claim is None:
         return ("pending", event.received_at, None, None, 0)
     return (rules.claimed_state(claim), claim.until, claim.token, event.received_at, 1)
-
-
-def _fresh_lease(seq: int, event: NewEvent, claim: Claim, *, replayed_content: bool) -> Lease:
-    stored = StoredEvent(
-        seq=seq,
-        source=event.source,
-        tenant=event.tenant,
-        id=event.id,
-        type=event.type,
-        state=rules.claimed_state(claim),
-        received_at=event.received_at,
-        body=event.body,
-        format=event.format,
-        headers=event.headers,
-        occurred_at=event.occurred_at,
-        attempt=1,
-        replayed_content=replayed_content,
-    )
-    return Lease(claim.token, claim.until, stored)
 
 
 def _twin(db: Db, row: tuple[Any, ...]) -> int | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from types import MappingProxyType
 from typing import Any
 
 from hookcatch.core.model import WAITING, EventState, NewEvent, Run, StoredEvent
@@ -49,31 +47,12 @@ def new_event(event: NewEvent) -> tuple[Any, ...]:
 
 
 def stored_event(row: tuple[Any, ...], body: Any = None) -> StoredEvent:
-    """A row of EVENT columns."""
-    state: EventState = row[STATE]
-    at = row[AT]
-    return StoredEvent(
-        seq=row[0],
-        source=untext(row[1]),
-        tenant=untext(row[2]),
-        id=untext(row[3]),
-        type=untext(row[4]),
-        state=state,
-        received_at=row[6],
-        body=None if body is None else bytes(body),
-        format=row[7],
-        headers=rows.NO_HEADERS if row[8] == "{}" else MappingProxyType(json.loads(row[8])),
-        occurred_at=row[9],
-        run_at=at if state in WAITING else None,
-        attempt=row[11],
-        lost=row[12],
-        replays=row[13],
-        duplicates=row[14],
-        conflicts=row[15],
-        replayed_content=bool(row[16]),
-        finished_at=at if state in ENDED else None,
-        error=untext(row[17]),
-    )
+    """A row of EVENT columns; what `at` means the state says."""
+    state, at = row[STATE], row[AT]
+    run_at = at if state in WAITING else None
+    finished_at = at if state in ENDED else None
+    columns = (*row[:AT], run_at, *row[AT + 1 : 17], finished_at, row[17])
+    return rows.stored_event(columns, None if body is None else bytes(body), untext)
 
 
 def lease_until(state: EventState, at: float) -> float | None:
@@ -83,19 +62,9 @@ def lease_until(state: EventState, at: float) -> float | None:
 
 def run(row: tuple[Any, ...]) -> Run:
     """A row of RUN columns."""
-    return Run(untext(row[0]), row[1], row[2], row[3], untext(row[4]), row[5], row[6])
+    return rows.run(row, untext)
 
 
 def run_row(seq: int, run: Run) -> tuple[Any, ...]:
-    """The columns of a run."""
-    return (
-        seq,
-        digest(run.handler),
-        text(run.handler),
-        run.state,
-        run.attempts,
-        run.run_at,
-        text(run.error),
-        run.started_at,
-        run.finished_at,
-    )
+    """The columns of a run, with what it is found by."""
+    return (seq, digest(run.handler), *rows.run_row(run, text))
