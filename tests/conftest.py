@@ -8,7 +8,7 @@ import pytest
 
 HERE = Path(__file__).parent
 
-UNTRACED = ("e2e", "fuzz", "lab")
+UNTRACED = ("attacks", "e2e", "fuzz", "lab", "node", "sdks", "vectors")
 """Where nothing is tested that other tests do not reach more directly: to trace these costs a third of their time and
 adds no line to the coverage."""
 
