@@ -196,10 +196,13 @@ def race_command(n: int, copies: int, ack: str, server: str, broken: str, to: Pa
 @click.option("--n", default=1_000_000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--server", default="uvicorn", type=click.Choice(SERVERS), show_default=True)
+@click.option("--under-way", default=malformed.UNDER_WAY, show_default=True, help="Connections at once.")
 @json_option
-def malformed_command(n: int, seed: int, server: str, to: Path | None) -> None:
+def malformed_command(n: int, seed: int, server: str, under_way: int, to: Path | None) -> None:
     """Requests that no sender would make, over sockets: no 5xx, no hung connection, flat memory."""
-    conclude(lambda options, place: malformed.malformed(n, server, seed, options, place), to)
+    conclude(
+        lambda options, place: malformed.malformed(n, server, seed, options, place, under_way=under_way), to
+    )
 
 
 def leave_out(why: str) -> None:

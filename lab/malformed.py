@@ -28,6 +28,7 @@ SILENCE = 0.3
 """Seconds after which the sender says that nothing more comes; before, servers would take it for gone."""
 
 UNDER_WAY = 32
+"""Connections at once. Most of them are silent for a while: more go faster where a connection takes no thread."""
 
 OURS = f"{Path(hookcatch.__file__).parent}/"
 """In every traceback that leads through hookcatch."""
@@ -163,8 +164,10 @@ class Seen:
     failures: list[str] = field(default_factory=list)
 
 
-async def malformed(n: int, name: str, seed: int, options: Options, directory: Path) -> Verdict:
-    """Send `n` of them, each over a connection of its own."""
+async def malformed(
+    n: int, name: str, seed: int, options: Options, directory: Path, *, under_way: int = UNDER_WAY
+) -> Verdict:
+    """Send `n` of them, each over a connection of its own, `under_way` at once."""
     receiver = server(name, replace(options, worker=False), directory)
     seen, sizes = Seen(name), []
     try:
@@ -181,7 +184,7 @@ async def malformed(n: int, name: str, seed: int, options: Options, directory: P
                 if number in (int(n * WARM), n - 1):
                     sizes.append(_memory(receiver.pid))
 
-        await asyncio.gather(*(send_some() for _ in range(UNDER_WAY)))
+        await asyncio.gather(*(send_some() for _ in range(under_way)))
         last = Seen()
         await _one(receiver.port, as_bytes(message("evt_after")), "honest", last)
         log = receiver.log.read_text()
