@@ -200,8 +200,17 @@ class EventAdmin(admin.ModelAdmin):
         runs = Run.objects.using(_inbox().alias).filter(event_id=event.seq).order_by("handler")
         return format_html_join(
             "",
-            "<p>{}: <b>{}</b> after {} attempts {}</p>",
-            ((escape(r.handler), r.state, r.attempts, escape(r.error, 500)) for r in runs),
+            "<p>{}: <b>{}</b> after {} {} {}</p>",
+            (
+                (
+                    escape(r.handler),
+                    r.state,
+                    r.attempts,
+                    "attempts" if r.attempts > 1 else "attempt",
+                    escape(r.error, 500),
+                )
+                for r in runs
+            ),
         ) or ("none has run" if event.state != "ignored" else "none wants it")
 
     @admin.display(description="headers")

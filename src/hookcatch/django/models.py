@@ -2,22 +2,23 @@
 
 They are those of any inbox in a server, made by the same SQL: see `hookcatch.django.tables`.
 
-An event's one `at` is when it is due (`pending`), until when it is leased (`running`, `handling`) or when it ended:
-it is never two of these, and so one index serves the workers and the housekeeping alike.
+An event's one `at` is when it is due (`pending`, `relayed`), until when it is leased (`running`, `handling`) or when
+it ended: it is never two of these, and so one index serves the workers and the housekeeping alike.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from django.db import models
 
+from hookcatch.core.model import EventState
 from hookcatch.inbox.rules import ENDED
 from hookcatch.inbox.shared.text import text, untext
 from hookcatch.observe.logs import escape
 
-STATES = ("pending", "running", "handling", "failed", "succeeded", "ignored", "invalid", "dead", "discarded")
+STATES: tuple[EventState, ...] = get_args(EventState)
 
 
 class StoredText(models.TextField):

@@ -141,7 +141,7 @@ def test_a_page_tells_what_each_handler_did_and_why_it_is_not_done(inbox):
     )
     seq = ended(inbox, "evt_1", "dead", *runs)
     page = browser("view_event").get(f"{LIST}{seq}/change/").content.decode()
-    assert "shop.fulfil: <b>succeeded</b> after 1 attempts" in page
+    assert "shop.fulfil: <b>succeeded</b> after 1 attempt " in page
     assert "shop.mail: <b>dead</b> after 12 attempts &lt;i&gt;refused&lt;/i&gt;" in page
 
 

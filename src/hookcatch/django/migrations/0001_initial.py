@@ -34,6 +34,7 @@ class Migration(migrations.Migration):
                                 choices=[
                                     ("pending", "pending"),
                                     ("running", "running"),
+                                    ("relayed", "relayed"),
                                     ("handling", "handling"),
                                     ("failed", "failed"),
                                     ("succeeded", "succeeded"),
