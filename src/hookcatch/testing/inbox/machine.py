@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -33,10 +34,9 @@ from hookcatch.core.model import (
     NewEvent,
     Run,
 )
-from hookcatch.core.ports import Query, Retention
-from support.databases import SERVERS
+from hookcatch.core.ports import Clock, Inbox, Query, Retention
 
-from .conftest import STORES, FakeClock, make
+from .base import FakeClock
 
 LENGTH = 60.0
 PARKED = {"dead", "invalid", "failed"}
@@ -127,13 +127,18 @@ class Model:
 
 
 class InboxMachine(RuleBasedStateMachine):
-    store = ""
+    """Does to an inbox what happens to one, and asks after each step whether it looks like the model."""
+
+    @staticmethod
+    def make(directory: Path, clock: Clock) -> Inbox:
+        """See `InboxContract.make`."""
+        raise NotImplementedError
 
     def __init__(self) -> None:
         super().__init__()
         self.clock = FakeClock()
         self.directory = Path(tempfile.mkdtemp())
-        self.inbox = make(self.store, self.directory, self.clock)
+        self.inbox = self.make(self.directory, self.clock)
         self.inbox.open()
         self.model: dict[int, Model] = {}
         self.keys: dict[str, int] = {}
@@ -390,7 +395,7 @@ class InboxMachine(RuleBasedStateMachine):
     def the_process_restarts(self) -> None:
         self.inbox.close()
         if self.inbox.durable:
-            self.inbox = make(self.store, self.directory, self.clock)
+            self.inbox = self.make(self.directory, self.clock)
         self.inbox.open()
 
     @invariant()
@@ -421,14 +426,10 @@ class InboxMachine(RuleBasedStateMachine):
         assert sum(self.inbox.counts().values()) == len(self.model)
 
 
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("store", STORES)
-def test_an_inbox_behaves_like_its_model(store: str) -> None:
-    machine = type(f"{store}Machine", (InboxMachine,), {"store": store})
+def behave_like_the_model(make: Callable[[Path, Clock], Inbox], examples: int) -> None:
+    """Run the machine on an inbox; raises what it finds, with the shortest way there."""
+    machine = type("Machine", (InboxMachine,), {"make": staticmethod(make)})
     chosen = settings(
-        max_examples=15 if store in SERVERS or store.startswith("django-") else 60,
-        stateful_step_count=50,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
+        max_examples=examples, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
     )
     run_state_machine_as_test(machine, settings=chosen)
