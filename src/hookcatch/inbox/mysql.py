@@ -116,5 +116,5 @@ class _EffectsCursor(Cursor):  # type: ignore[misc]
 
     def execute(self, query: Any, args: Any = None) -> int:
         """See `pymysql.cursors.Cursor.execute`."""
-        refuse_to_end(query)
+        refuse_to_end(query if isinstance(query, str) else bytes(query).decode("utf-8", "replace"))
         return int(super().execute(query, args))
