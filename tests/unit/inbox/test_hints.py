@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from contextlib import closing, contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -16,6 +17,7 @@ import pytest
 
 from hookcatch.inbox import open_inbox
 from hookcatch.inbox.shared import hints
+from hookcatch.inbox.shared.ear import PsycopgEar
 from hookcatch.inbox.shared.hints import Hints, Listener, Teller
 from hookcatch.inbox.shared.inbox import ServerInbox
 from support.databases import MARIADB, POSTGRES
@@ -163,6 +165,16 @@ def test_a_fork_of_who_does_not_listen_makes_nobody_listen(url):
         inbox._before_fork()
         inbox._after_fork_in_parent()
         assert inbox._hints._listener is None
+
+
+def test_a_backend_by_another_number_is_a_poolers():
+    said = []
+    answer = SimpleNamespace(fetchone=lambda: (1,))
+    connection = SimpleNamespace(
+        execute=lambda sql: (said.append(sql), answer)[1], info=SimpleNamespace(backend_pid=2)
+    )
+    assert not PsycopgEar(connection, lambda: None).listen()
+    assert said == ["SELECT pg_backend_pid()"]
 
 
 # without a server
