@@ -13,7 +13,20 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from . import crash_points, disk_full, drain, malformed, poison, race, slow, stores, strace_ack, zombie
+from . import (
+    cluster,
+    crash_points,
+    disk_full,
+    drain,
+    malformed,
+    outage,
+    poison,
+    race,
+    slow,
+    stores,
+    strace_ack,
+    zombie,
+)
 from .broken import BROKEN
 from .crash import Storm, crash
 from .options import Options
@@ -168,6 +181,25 @@ def disk_full_command(events: int, floor: int, to: Path | None) -> None:
 def zombie_command(n: int, store: str, broken: str, to: Path | None) -> None:
     """E11: a worker is stopped past its leases, and wakes up."""
     conclude(lambda options, place: zombie.zombie(n, options, place), to, store, broken=broken)
+
+
+@main.command("outage")
+@click.option("--mode", default="stored+tx", type=click.Choice(["stored", "stored+tx"]), show_default=True)
+@click.option("--events", default=10_000, show_default=True)
+@click.option("--rate", default=100.0, show_default=True, help="Events a second.")
+@click.option("--up", default=(5.0, 20.0), type=Range(), help="Seconds between stops; default 5..20")
+@click.option("--down", default=(0.5, 2.0), type=Range(), help="Seconds without a server; default 0.5..2")
+@click.option("--broken", default="", type=click.Choice(["", "ack-first", outage.UNLOGGED]))
+@json_option
+def outage_command(mode: str, broken: str, to: Path | None, **weather: Any) -> None:
+    """E7: a PostgreSQL of the experiment's own is stopped as by a crash, and started."""
+    leave_out(cluster.missing())
+    conclude(
+        lambda options, place: outage.outage(outage.Weather(**weather), options, place),
+        to,
+        tx=mode == "stored+tx",
+        broken=broken,
+    )
 
 
 @main.command("poison")
