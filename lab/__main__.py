@@ -13,7 +13,20 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from . import crash_points, disk_full, drain, malformed, poison, race, slow, strace_ack, zombie
+from . import (
+    cluster,
+    crash_points,
+    disk_full,
+    drain,
+    malformed,
+    outage,
+    poison,
+    race,
+    slow,
+    stores,
+    strace_ack,
+    zombie,
+)
 from .broken import BROKEN
 from .crash import Storm, crash
 from .options import Options
@@ -61,6 +74,12 @@ broken_option = click.option(
 server_option = click.option(
     "--server", default="uvicorn", type=click.Choice(["uvicorn", "gunicorn", "run"]), show_default=True
 )
+store_option = click.option(
+    "--store",
+    default="sqlite",
+    show_default=True,
+    help="Or a URL: postgresql://..., mariadb://... A database is made beside the one that it names.",
+)
 json_option = click.option("--json", "to", type=click.Path(path_type=Path), help="Write the figures here.")
 
 
@@ -70,7 +89,7 @@ def main() -> None:
 
 
 @main.command("crash")
-@click.option("--store", default="sqlite", type=click.Choice(["sqlite"]), show_default=True)
+@store_option
 @click.option("--mode", default="stored+tx", type=click.Choice(["stored", "stored+tx"]), show_default=True)
 @click.option("--events", default=2000, show_default=True)
 @click.option("--rate", default=150.0, show_default=True, help="Events a second.")
@@ -108,6 +127,7 @@ def crash_command(
         conclude(
             lambda options, place: crash(storm, options, place, told),
             to,
+            store,
             tx=mode == "stored+tx",
             broken=broken,
             before=blow["work"] / 2,
@@ -155,11 +175,31 @@ def disk_full_command(events: int, floor: int, to: Path | None) -> None:
 
 @main.command("zombie")
 @click.option("--n", default=200, show_default=True)
+@store_option
 @broken_option
 @json_option
-def zombie_command(n: int, broken: str, to: Path | None) -> None:
+def zombie_command(n: int, store: str, broken: str, to: Path | None) -> None:
     """E11: a worker is stopped past its leases, and wakes up."""
-    conclude(lambda options, place: zombie.zombie(n, options, place), to, broken=broken)
+    conclude(lambda options, place: zombie.zombie(n, options, place), to, store, broken=broken)
+
+
+@main.command("outage")
+@click.option("--mode", default="stored+tx", type=click.Choice(["stored", "stored+tx"]), show_default=True)
+@click.option("--events", default=10_000, show_default=True)
+@click.option("--rate", default=100.0, show_default=True, help="Events a second.")
+@click.option("--up", default=(5.0, 20.0), type=Range(), help="Seconds between stops; default 5..20")
+@click.option("--down", default=(0.5, 2.0), type=Range(), help="Seconds without a server; default 0.5..2")
+@click.option("--broken", default="", type=click.Choice(["", "ack-first", outage.UNLOGGED]))
+@json_option
+def outage_command(mode: str, broken: str, to: Path | None, **weather: Any) -> None:
+    """E7: a PostgreSQL of the experiment's own is stopped as by a crash, and started."""
+    leave_out(cluster.missing())
+    conclude(
+        lambda options, place: outage.outage(outage.Weather(**weather), options, place),
+        to,
+        tx=mode == "stored+tx",
+        broken=broken,
+    )
 
 
 @main.command("poison")
@@ -184,12 +224,21 @@ def drain_command(restarts: int, rate: float, server: str, to: Path | None) -> N
 @click.option("--n", default=500, show_default=True)
 @click.option("--copies", default=64, show_default=True)
 @click.option("--ack", default="stored", type=click.Choice(["stored", "handled"]), show_default=True)
+@store_option
 @server_option
 @broken_option
 @json_option
-def race_command(n: int, copies: int, ack: str, server: str, broken: str, to: Path | None) -> None:
+def race_command(
+    n: int, copies: int, ack: str, store: str, server: str, broken: str, to: Path | None
+) -> None:
     """E16: many copies of each event at the same instant."""
-    conclude(lambda options, place: race.race(n, copies, server, options, place), to, ack=ack, broken=broken)
+    conclude(
+        lambda options, place: race.race(n, copies, server, options, place),
+        to,
+        store,
+        ack=ack,
+        broken=broken,
+    )
 
 
 @main.command("malformed")
@@ -213,12 +262,16 @@ def leave_out(why: str) -> None:
 
 
 def conclude(
-    experiment: Callable[[Options, Path], Coroutine[Any, Any, Verdict]], to: Path | None, **wishes: Any
+    experiment: Callable[[Options, Path], Coroutine[Any, Any, Verdict]],
+    to: Path | None,
+    store: str = "sqlite",
+    **wishes: Any,
 ) -> None:
     """Run an experiment in a directory of its own, show what came of it, and leave with that status."""
     place = Path(tempfile.mkdtemp(prefix="hookcatch-lab-"))
-    options = replace(Options(str(place / "inbox.db"), str(place / "effects.log")), **wishes)
-    verdict = asyncio.run(experiment(options, place))
+    with stores.made(store) as server:
+        options = Options(str(place / "inbox.db"), str(place / "effects.log"), server=server)
+        verdict = asyncio.run(experiment(replace(options, **wishes), place))
     show(verdict, console)
     if to:
         save(verdict, to)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import ledger
+from . import ledger, stores
 from .options import Options
 from .processes import Process, server, until
 from .sender import Message, Sender, Tally
@@ -120,6 +120,7 @@ def judge(storm: Storm, options: Options, tally: Tally, kills: int, took: float)
     integrity = ledger.integrity(options)
     in_hand = storm.processes * options.concurrency
     figures = {
+        "store": stores.kind(options),
         "mode": "stored+tx" if options.tx else "stored",
         "server": f"{storm.server} x {storm.processes}",
         "broken": options.broken or "no",
@@ -140,7 +141,7 @@ def judge(storm: Storm, options: Options, tally: Tally, kills: int, took: float)
         "every event was acknowledged": len(tally.acked) == storm.events,
         "no acknowledged event is lost": not lost,
         "every answer was a 2xx, a 503 or a broken connection": set(tally.answers) <= {0, 200, 503},
-        "the file is whole": integrity == "ok",
+        "the file is whole, where it is a file of ours": integrity == "ok",
         "the receiver was killed": kills > 0,
         f"parked events are no more than {kills} kills": len(parked) <= kills,
     }

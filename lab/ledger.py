@@ -1,19 +1,19 @@
-"""What handlers did, and what the inbox knows of it, as read from the files afterwards."""
+"""What handlers did, and what the inbox knows of it, as read from file and database afterwards."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hookcatch.inbox import open_inbox
 
+from . import stores
 from .options import Options
+from .stores import say
 
 CREATE = (
     "CREATE TABLE IF NOT EXISTS lab_effect (id TEXT NOT NULL, attempt INTEGER NOT NULL, pid INTEGER NOT NULL)"
@@ -40,9 +40,13 @@ def prepare(options: Options) -> None:
     inbox = open_inbox(options.inbox_url, clock=time.time)
     inbox.open()
     inbox.close()
-    with _connected(options) as db:
-        db.execute(CREATE)
+    say(options, CREATE)
     Path(options.ledger).touch()
+
+
+def insert(db: Any, options: Options, id_: str, attempt: int) -> None:
+    """Note an effect in the transaction of a handler, on whatever connection the store gave it."""
+    db.cursor().execute(INSERT.replace("?", stores.mark(options)), (id_, attempt, os.getpid()))
 
 
 def append(path: str, id_: str, attempt: int) -> None:
@@ -57,8 +61,7 @@ def append(path: str, id_: str, attempt: int) -> None:
 def effects(options: Options) -> Effects:
     """All effects so far, wherever they were written."""
     found = [line.split() for line in Path(options.ledger).read_text().splitlines()]
-    with _connected(options) as db:
-        found += db.execute("SELECT id, attempt, pid FROM lab_effect").fetchall()
+    found += say(options, "SELECT id, attempt, pid FROM lab_effect")
     times = Counter(id_ for id_, _, _ in found)
     attempt: dict[str, int] = {}
     for id_, number, _ in found:
@@ -68,37 +71,28 @@ def effects(options: Options) -> Effects:
 
 def states(options: Options) -> Counter[str]:
     """How many events there are in each state."""
-    with _connected(options) as db:
-        rows = db.execute("SELECT state, count(*) FROM hookcatch_event GROUP BY state").fetchall()
-    return Counter(dict(rows))
+    return Counter(dict(say(options, "SELECT state, count(*) FROM hookcatch_event GROUP BY state")))
 
 
-def ids(options: Options, where: str = "1") -> Counter[str]:
+def ids(options: Options, where: str = "1 = 1") -> Counter[str]:
     """How many rows each event id has."""
-    with _connected(options) as db:
-        rows = db.execute(f"SELECT id, count(*) FROM hookcatch_event WHERE {where} GROUP BY id").fetchall()
-    return Counter(dict(rows))
+    name = stores.id_column(options)
+    sql = f"SELECT {name}, count(*) FROM hookcatch_event WHERE {where} GROUP BY {name}"
+    return Counter(dict(say(options, sql)))
 
 
 def column(options: Options, name: str) -> dict[str, object]:
     """One column of the events, by id."""
-    with _connected(options) as db:
-        return dict(db.execute(f"SELECT id, {name} FROM hookcatch_event").fetchall())
+    return dict(say(options, f"SELECT {stores.id_column(options)}, {name} FROM hookcatch_event"))
 
 
 def undecided(options: Options) -> int:
     """How many events still wait or are worked on."""
-    with _connected(options) as db:
-        return int(db.execute(f"SELECT count(*) FROM hookcatch_event WHERE state IN {OPEN}").fetchone()[0])
+    return int(say(options, f"SELECT count(*) FROM hookcatch_event WHERE state IN {OPEN}")[0][0])
 
 
 def integrity(options: Options) -> str:
-    """`ok`, or what SQLite found wrong with the file."""
-    with _connected(options) as db:
-        return str(db.execute("PRAGMA integrity_check").fetchone()[0])
-
-
-@contextmanager
-def _connected(options: Options) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(options.db, timeout=10)) as db, db:
-        yield db
+    """`ok`, or what SQLite found wrong with its file; a server is taken at its word."""
+    if stores.kind(options) != "sqlite":
+        return "ok"
+    return str(say(options, "PRAGMA integrity_check")[0][0])

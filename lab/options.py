@@ -15,9 +15,9 @@ PATH = "/shop"
 class Options:
     """How the app under test is built.
 
-    `db` is the inbox's file, `ledger` the file of effects outside of it; `tx` says which of them handlers
-    write to. `before` and `after` are seconds of work on either side of the effect. `broken` names one of
-    lab.broken. Other names are those of Hookcatch and of its sources.
+    `db` is the inbox's file, unless `server` is the URL of a database that has it; `ledger` is the file of effects
+    outside of it; `tx` says which of them handlers write to. `before` and `after` are seconds of work on either
+    side of the effect. `broken` names one of lab.broken. Other names are those of Hookcatch and of its sources.
     """
 
     db: str
@@ -31,11 +31,12 @@ class Options:
     after: float = 0.002
     broken: str = ""
     url_options: str = ""
+    server: str = ""
 
     @property
     def inbox_url(self) -> str:
         """The inbox, as Hookcatch takes it."""
-        return f"sqlite:///{self.db}{self.url_options}"
+        return (self.server or f"sqlite:///{self.db}") + self.url_options
 
     def environ(self) -> dict[str, str]:
         """The environment of a process that runs `lab.receiver` with these options."""

@@ -40,7 +40,7 @@ def register(hooks: Hookcatch, options: Options, **more: Any) -> None:
         async def book(event: Event, tx: Transaction) -> None:
             await before(event, options)
             async with tx as db:
-                db.execute(ledger.INSERT, (event.id, event.attempt, os.getpid()))
+                ledger.insert(db, options, event.id, event.attempt)
             await asyncio.sleep(options.after)
 
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -62,11 +63,13 @@ def as_bytes(what: Message, path: str = PATH) -> bytes:
 
 @dataclass
 class Tally:
-    """What the sender saw: the ids that were acknowledged, and every answer (0: the connection broke)."""
+    """What the sender saw: the ids that were acknowledged, and every answer (0: the connection broke); `log` has of
+    each when its request was sent and when it came, by the monotonic clock."""
 
     acked: set[str] = field(default_factory=set)
     answers: Counter[int] = field(default_factory=Counter)
     acks: int = 0
+    log: list[tuple[float, float, int]] = field(default_factory=list)
 
 
 @dataclass
@@ -118,9 +121,11 @@ class Sender:
 
     async def once(self, port: int, what: Message) -> int:
         """One try; 0 if there was no answer."""
+        sent = time.monotonic()
         try:
             status = await post(port, what)
         except (OSError, EOFError, TimeoutError):
             status = 0
         self.tally.answers[status] += 1
+        self.tally.log.append((sent, time.monotonic(), status))
         return status

@@ -6,10 +6,9 @@ import asyncio
 import signal
 import time
 from dataclasses import replace
-from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
-from . import ledger
+from . import ledger, stores
 from .options import Options
 from .processes import Process, server, until
 from .sender import Sender
@@ -60,19 +59,15 @@ async def zombie(n: int, options: Options, directory: Path) -> Verdict:
 
 
 async def _stop_between_commits(process: Process, options: Options) -> None:
-    """Stop it where it holds no lock: with the lock of the file in its hands it would keep everybody from writing,
-    as with SQLite's own, and there would be no zombie but a standstill."""
+    """Stop it where it holds no lock: with one in its hands it would keep others waiting, in SQLite everybody, and
+    there would be no zombie but a standstill."""
     while True:
         process.signal_all(signal.SIGSTOP)
+        await asyncio.sleep(0.05)
+        if not stores.is_writing(options):
+            return
+        process.signal_all(signal.SIGCONT)
         await asyncio.sleep(0.01)
-        with Path(f"{options.db}-lock").open() as lock:
-            try:
-                flock(lock, LOCK_EX | LOCK_NB)
-            except BlockingIOError:
-                process.signal_all(signal.SIGCONT)
-                await asyncio.sleep(0.01)
-            else:
-                return
 
 
 async def _refusals(sleeper: Process, n: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import shutil
@@ -17,6 +18,7 @@ from typing import Any
 import psycopg
 import pymysql
 import pytest
+from lab.processes import Process, free_port
 
 TABLES = ("hookcatch_event", "hookcatch_run", "hookcatch_secret")
 
@@ -156,5 +158,50 @@ MARIADB = Server(
     _empty_mariadb,
 )
 SERVERS = {"postgres": POSTGRES, "mariadb": MARIADB}
+
+
+@dataclass
+class Bouncer:
+    """PgBouncer before the PostgreSQL of this machine, in transaction mode. There are two connections to the server,
+    so that all who come share them."""
+
+    directory: Path
+
+    def __post_init__(self) -> None:
+        self.port = free_port()
+        settings = self.directory / "pgbouncer.ini"
+        settings.write_text(f"""
+[databases]
+* = host=127.0.0.1 port={POSTGRES.port} user=postgres
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {self.port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 2
+""")
+        as_whom = ["-u", "postgres"] if os.geteuid() == 0 else []  # it refuses to be root
+        argv = ["pgbouncer", *as_whom, str(settings)]
+        self.process = Process(argv, dict(os.environ), self.directory / "pgbouncer.log", self.port)
+
+    def need(self) -> None:
+        """Start it. Skip the test where there is none; in CI there has to be one."""
+        POSTGRES.need()
+        if shutil.which("pgbouncer") is None:
+            Service("PgBouncer", self.port, ()).need()
+        self.restart()
+
+    def restart(self) -> None:
+        """Kill it, whatever goes through it, and start it again."""
+        self.process.kill()
+        self.process.start()
+        asyncio.run(self.process.ready())
+
+    def url(self, database: str) -> str:
+        """Names a database to hookcatch, by way of it."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+
 REDIS = Service("Redis", 6379, ("redis-server", "--daemonize", "yes", "--save", ""))
 RABBITMQ = Service("RabbitMQ", 5672, ("rabbitmq-server", "-detached"))

@@ -243,8 +243,10 @@ class Inbox(Protocol):
         ...
 
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call back after a commit of this process that made events due, from the committing thread; it must
-        not block. A hint, to save a worker the wait for its next look. Answers how to stop it."""
+        """Call back after a commit that made events due: of this process, from the committing thread, and where the
+        store can tell (PostgreSQL) soon after those of other processes, from a thread of the inbox. It must not
+        block. A hint, to save a worker the wait for its next look: it may be missed, and may come for nothing.
+        Answers how to stop it."""
         ...
 
     def next_due(self) -> float | None:

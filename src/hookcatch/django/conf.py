@@ -37,6 +37,7 @@ class Conf:
             `https://shop.example.com/hooks`.
         database: the alias of the database that keeps the inbox. For `atomic` handlers it is that of their models.
         durability: `best_effort` to go on with a server that may lose a commit, which is refused otherwise.
+        notify: tell other processes of new events, and hear of theirs, by PostgreSQL's NOTIFY.
         worker: whether the processes that serve also run handlers; False with `manage.py hookcatch worker` beside.
         concurrency: how many events a process works on at a time.
         lease: seconds until another worker takes over the event of one that died.
@@ -50,6 +51,7 @@ class Conf:
     public_url: str = ""
     database: str = "default"
     durability: Literal["strict", "best_effort"] = "strict"
+    notify: bool = True
     worker: bool = True
     concurrency: int = 10
     lease: float = LEASE
@@ -125,7 +127,12 @@ def build(conf: Conf) -> Hookcatch:
         return hooks.clock()
 
     hooks = ProjectHooks(
-        DjangoInbox(conf.database, clock=clock, options=ServerOptions(conf.durability), is_test=is_test),
+        DjangoInbox(
+            conf.database,
+            clock=clock,
+            options=ServerOptions(conf.durability, notify=conf.notify),
+            is_test=is_test,
+        ),
         public_url=conf.public_url,
         concurrency=conf.concurrency,
         worker=conf.worker,

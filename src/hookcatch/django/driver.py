@@ -14,6 +14,7 @@ from hookcatch.core.errors import ConfigurationError
 from hookcatch.inbox.shared import dialect, migrations
 from hookcatch.inbox.shared.dialect import Dialect
 from hookcatch.inbox.shared.driver import Driver
+from hookcatch.inbox.shared.ear import PsycopgEar
 from hookcatch.inbox.shared.migrations import Schema
 
 from . import sqlite
@@ -47,6 +48,7 @@ def driver_of(alias: str) -> Driver:
         error=Error,
         broken=(OperationalError, InterfaceError),
         code=_code,
+        ear=partial(_ear, alias) if _is_psycopg3(connection) else None,
         can_be_gone=connection.vendor != "sqlite",
     )
 
@@ -69,9 +71,22 @@ class Connection:
         with self._wrapper.wrap_database_errors:
             return self._wrapper.make_cursor(self._wrapper.create_cursor())
 
+    def bare(self) -> Any:
+        """The library's own."""
+        return self._wrapper.connection
+
     def close(self) -> None:
         """Let go of it, and of what is not committed."""
         self._wrapper.close()
+
+
+def _is_psycopg3(connection: Any) -> bool:
+    return bool(connection.vendor == "postgresql" and connection.Database.__name__ == "psycopg")
+
+
+def _ear(alias: str) -> PsycopgEar:
+    connection = Connection(alias)
+    return PsycopgEar(connection.bare(), connection.close)
 
 
 def _code(error: Exception) -> object:

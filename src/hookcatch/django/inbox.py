@@ -55,6 +55,10 @@ class DjangoInbox(ServerInbox):
         if not self._is_test():
             super().open()
 
+    def _hear(self) -> None:
+        if not self._is_test():
+            super()._hear()
+
     def _ask(self, query: Callable[[Db], T]) -> T:
         return Inline(self.driver).submit(query).result() if self._is_test() else super()._ask(query)
 

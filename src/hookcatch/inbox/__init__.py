@@ -84,7 +84,7 @@ def _server_options(url: str, scheme: str) -> tuple[str, ServerOptions]:
     """The URL without our options, and these."""
     from .shared.inbox import ServerOptions
 
-    types: dict[str, Callable[[str], Any]] = {"durability": _durability, "server_clock": _yes}
+    types: dict[str, Callable[[str], Any]] = {"durability": _durability, "server_clock": _yes, "notify": _yes}
     parts = urlsplit(url)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     ours, rest = (

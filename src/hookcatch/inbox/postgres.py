@@ -16,6 +16,7 @@ except ImportError:
 
 from .shared import dialect, migrations
 from .shared.driver import Driver
+from .shared.ear import PsycopgEar
 from .shared.inbox import ServerInbox, ServerOptions
 from .shared.transaction import refuse, refuse_to_end
 
@@ -54,6 +55,10 @@ def driver_of(url: str) -> Driver:
             "", autocommit=True, prepare_threshold=None, cursor_factory=_EffectsCursor, **parameters
         )
 
+    def ear() -> PsycopgEar:
+        connection = connect()
+        return PsycopgEar(connection, connection.close)
+
     return Driver(
         place=_place(url),
         dialect=dialect.POSTGRES,
@@ -64,6 +69,7 @@ def driver_of(url: str) -> Driver:
         error=psycopg.Error,
         broken=(psycopg.OperationalError, psycopg.InterfaceError),
         code=lambda error: getattr(error, "sqlstate", None),
+        ear=ear,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from contextlib import closing
 from typing import Any
@@ -156,6 +157,32 @@ def test_a_server_that_may_lose_a_commit_is_refused_unless_that_is_all_right(cap
             cursor.execute("ALTER TABLE hookcatch_event SET LOGGED")
         connections[alias].close()
     assert "an event that was acknowledged can be lost" in caplog.text
+
+
+def test_on_postgres_a_worker_hears_of_what_other_processes_keep():
+    """A web process and `manage.py hookcatch worker`."""
+    from hookcatch.django.inbox import DjangoInbox
+
+    alias = django_project.database("django-postgres")
+    django_project.empty(alias)
+    web, worker = DjangoInbox(alias, clock=time.time), DjangoInbox(alias, clock=time.time)
+    heard = threading.Event()
+    with closing(web), closing(worker):
+        worker.listen(heard.set)
+        end = time.monotonic() + 20
+        while not heard.wait(0.1):  # the first may come before it listens
+            assert time.monotonic() < end
+            web.accept([event()]).result()
+
+
+def test_in_a_projects_tests_nobody_listens():
+    """The connection would keep the test database from being dropped."""
+    from hookcatch.django.inbox import DjangoInbox
+
+    alias = django_project.database("django-postgres")
+    inbox = DjangoInbox(alias, clock=time.time, is_test=lambda: True)
+    inbox.listen(lambda: None)
+    assert inbox._hints._listener is None
 
 
 def test_postgres_commits_synchronously_whatever_the_role_says(inbox, alias):

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from hookcatch.core.errors import ConfigurationError
 
+from .ear import NOTIFY
+
 EVENTS = "hookcatch_event"
 RUNS = "hookcatch_run"
 SECRETS = "hookcatch_secret"
@@ -72,6 +74,7 @@ class Dialect:
         begin_effect: how the transaction begins that a handler shares; it waits for locks as the server does.
         now: the server's clock, in seconds since the epoch.
         check: why a commit would not survive, or `""`; raises ConfigurationError for what nobody can want.
+        notify: tells other processes that there are events, and who tells it; empty where that cannot be said.
     """
 
     count: str
@@ -85,6 +88,7 @@ class Dialect:
     begin_effect: str
     now: str
     check: Callable[[Any], str]
+    notify: str = ""
 
     def accept(self, number: int = 1, *, numbered: bool = False) -> str:
         """Inserts events or counts their copies, in one statement; `numbered` ones bring their `seq`."""
@@ -147,6 +151,7 @@ POSTGRES = Dialect(
     "SET LOCAL idle_in_transaction_session_timeout = '600s'",
     now="SELECT EXTRACT(EPOCH FROM clock_timestamp())",
     check=_check_postgres,
+    notify=NOTIFY,
 )
 MYSQL = Dialect(
     count=_COUNT_MYSQL,

@@ -9,6 +9,7 @@ from typing import Any
 from hookcatch.core.errors import InboxUnavailable
 
 from .dialect import Dialect
+from .ear import Ear
 from .migrations import Schema
 
 AGAIN: frozenset[object] = frozenset({"40001", "40P01", "55P03", 1205, 1213})
@@ -33,6 +34,7 @@ class Driver:
         error: the root of the library's errors.
         broken: those after which a connection is not trusted any more.
         code: the server's own code of an error.
+        ear: opens a connection that hears hints of other processes; None where nobody gives any.
         can_be_gone: whether a connection can have been lost; where not, what fails at BEGIN waited for a lock.
     """
 
@@ -45,6 +47,7 @@ class Driver:
     error: type[Exception]
     broken: tuple[type[Exception], ...]
     code: Callable[[Exception], object]
+    ear: Callable[[], Ear] | None = None
     can_be_gone: bool = True
 
     def is_passing(self, error: Exception) -> bool:

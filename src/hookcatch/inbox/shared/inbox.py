@@ -36,6 +36,7 @@ from . import migrations, ops, queries, rows, secrets
 from .clock import ServerClock
 from .dialect import Db
 from .driver import Driver
+from .hints import Hints
 from .link import Link, ReadingLink, close_quietly
 from .text import digest
 from .transaction import ServerTransaction
@@ -53,10 +54,12 @@ class ServerOptions:
         durability: `best_effort` to go on where a commit may be lost (fsync=off, an unlogged table); such a server is
             refused otherwise.
         server_clock: go by the server's clock where this machine's is more than two seconds off.
+        notify: tell other processes of new events, and hear of theirs. On PostgreSQL; elsewhere it changes nothing.
     """
 
     durability: Literal["strict", "best_effort"] = "strict"
     server_clock: bool = True
+    notify: bool = True
 
 
 class NoLock:
@@ -102,6 +105,7 @@ class ServerInbox:
         self._inherited: list[Link | None] = []
         self._writer = self._hand(partial(Link, driver, self._clock), lock)
         self._reader = self._hand(partial(ReadingLink, driver, self._clock), NoLock())
+        self._hints = Hints(self._say, driver.ear if options.notify else None, self._call_back)
         _inboxes.add(self)
 
     def _hand(self, connect: Callable[[], Link], lock: Lock) -> Writer[Link]:
@@ -121,6 +125,7 @@ class ServerInbox:
             if not self._opened:
                 self._with_connection(self._prepare)
                 self._opened = True
+                self._hear()
 
     def version(self) -> tuple[int, int]:
         """Of the tables that are there (0 for none), and of those that this code works with. Raises
@@ -167,21 +172,36 @@ class ServerInbox:
         """See `Inbox.close`."""
         with self._opening:
             self._writer.close()
+            self._hints.close()
             self._reader.close()
             self._opened = False
 
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
         """See `Inbox.listen`."""
         self._listeners = (*self._listeners, callback)
+        self._hear()
 
         def stop() -> None:
             self._listeners = tuple(other for other in self._listeners if other is not callback)
+            self._hear()
 
         return stop
 
+    def _hear(self) -> None:
+        self._hints.hear(bool(self._listeners))
+
     def _wake(self) -> None:
+        if self.options.notify and self.driver.dialect.notify:
+            self._hints.tell()
+        self._call_back()
+
+    def _call_back(self) -> None:
         for callback in self._listeners:
             callback()
+
+    def _say(self, who: str) -> None:
+        """In the reader's thread: whoever keeps an event is not to wait for it."""
+        self._ask(lambda db: db.execute(db.dialect.notify, (who,)))
 
     def accept(
         self,
@@ -294,15 +314,18 @@ class ServerInbox:
         return self._write(lambda db: queries.prune(db, now, retention))
 
     def _before_fork(self) -> None:
+        self._hints.before_fork()
         self._writer.before_fork()
         self._reader.before_fork()
 
     def _after_fork_in_parent(self) -> None:
         self._reader.after_fork_in_parent()
         self._writer.after_fork_in_parent()
+        self._hints.after_fork_in_parent()
 
     def _after_fork_in_child(self) -> None:
         self._opening = threading.Lock()
+        self._hints.after_fork_in_child()
         self._inherited += [self._writer.after_fork_in_child(), self._reader.after_fork_in_child()]
 
 
