@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-from datetime import date
 from pathlib import Path
 
 from . import figures, inbox, verify
 from .figures import QUICK, Effort
+from .machine import facts
 from .report import Result, as_json, plot, table
 from .servers import pin_us
 
@@ -29,7 +27,7 @@ def main() -> None:
             print(table(results[-1:]).splitlines()[-1], flush=True)
     print(f"\n{table(results)}")
     if wish.json:
-        wish.json.write_text(json.dumps(as_json(results, _facts()), indent=2) + "\n")
+        wish.json.write_text(json.dumps(as_json(results, facts()), indent=2) + "\n")
     if wish.plot:
         wish.plot.write_text(plot(results))
 
@@ -42,16 +40,6 @@ def _wishes() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write a picture (SVG)")
     return parser.parse_args()
-
-
-def _facts() -> dict[str, object]:
-    return {
-        "date": date.today().isoformat(),  # noqa: DTZ011 - the day where it was measured
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
-    }
 
 
 if __name__ == "__main__":

@@ -36,12 +36,13 @@ class Contender:
         missing = [package for package in needed if find_spec(package) is None]
         if missing:
             return f"{', '.join(missing)} not installed"
-        if self.service and not _answers(_SERVICES[self.service]):
+        if self.service and not answers(_SERVICES[self.service]):
             return f"no {self.service} at {_SERVICES[self.service]}"
         return ""
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether somebody listens there."""
     parts = urlsplit(url)
     try:
         socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 0), timeout=1).close()

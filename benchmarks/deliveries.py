@@ -40,7 +40,7 @@ def ordered_ids() -> Iterator[str]:
 def signed(count: int, ids: Ids = random_ids, *, secret: str = SECRET) -> list[bytes]:
     """`count` requests. With another `secret` they are forged."""
     now = int(time.time())
-    before, after = _event().split(b"THE_ID")
+    before, after = around_the_id()
     keyed = hmac.new(secret.encode(), f"{now}.".encode(), "sha256")
     made = []
     for _, id_ in zip(range(count), ids(), strict=False):
@@ -49,6 +49,12 @@ def signed(count: int, ids: Ids = random_ids, *, secret: str = SECRET) -> list[b
         mac.update(body)
         made.append((HEAD % (now, mac.hexdigest(), len(body))).encode() + body)
     return made
+
+
+def around_the_id() -> tuple[bytes, bytes]:
+    """The body of every event: what stands before its id, and after it."""
+    before, after = _event().split(b"THE_ID")
+    return before, after
 
 
 def _event() -> bytes:

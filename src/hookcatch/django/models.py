@@ -73,7 +73,7 @@ class Event(models.Model):
         )
         constraints = (models.UniqueConstraint(fields=["event_key"], name="hookcatch_event_key"),)
         indexes = (
-            models.Index(fields=["state", "has_body", "at"], name="hookcatch_event_due"),
+            models.Index(fields=["state", "has_body", "at", "seq"], name="hookcatch_event_due"),
             models.Index(fields=["content_key"], name="hookcatch_event_content"),
         )
 

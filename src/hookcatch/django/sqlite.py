@@ -43,7 +43,7 @@ CREATE TABLE hookcatch_event (
   reply text
 );
 CREATE UNIQUE INDEX hookcatch_event_key ON hookcatch_event (event_key);
-CREATE INDEX hookcatch_event_due ON hookcatch_event (state, has_body, at);
+CREATE INDEX hookcatch_event_due ON hookcatch_event (state, has_body, at, seq);
 CREATE INDEX hookcatch_event_content ON hookcatch_event (content_key) WHERE content_key IS NOT NULL;
 CREATE INDEX hookcatch_event_id ON hookcatch_event (event_id);
 

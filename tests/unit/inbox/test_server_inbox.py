@@ -11,6 +11,7 @@ import pytest
 from hookcatch.core.errors import ConfigurationError, InboxUnavailable
 from hookcatch.core.model import Accepted, Claim, Duplicate, Duplicates
 from hookcatch.inbox import open_inbox
+from hookcatch.inbox.shared import ops
 from hookcatch.inbox.shared.link import Link
 from support.databases import SERVERS, Server
 from support.edges import wait_until
@@ -73,6 +74,21 @@ def test_the_inbox_goes_on_when_its_connections_are_killed(server, tmp_path):
     kept = {inbox.get(seq)[0].id for seq in range(1, 40) if inbox.get(seq)}
     assert len(acked) > 20
     assert set(acked) <= kept
+    inbox.close()
+
+
+def test_what_is_due_comes_in_the_order_of_an_index_before_the_server_knows_how_much_that_is(
+    server, tmp_path
+):
+    """A backlog that came since the last ANALYZE is not sorted, all of it, at every claim."""
+    inbox = open_inbox(f"{server.clean(tmp_path)}?server_clock=0", clock=lambda: 1000.0)
+    inbox.open()
+    inbox.accept([event(f"evt_{number}") for number in range(500)]).result()
+    due = ops.DUE.replace("%s", "{}").format(2000.0, 10)
+    plan = str(server.say(server.database(), f"EXPLAIN {due} FOR UPDATE SKIP LOCKED"))
+    assert "hookcatch_event_due" in plan
+    assert "Sort" not in plan
+    assert "filesort" not in plan
     inbox.close()
 
 

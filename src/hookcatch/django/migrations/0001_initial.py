@@ -75,7 +75,9 @@ class Migration(migrations.Migration):
                         ),
                         "default_permissions": ("view",),
                         "indexes": [
-                            models.Index(fields=["state", "has_body", "at"], name="hookcatch_event_due"),
+                            models.Index(
+                                fields=["state", "has_body", "at", "seq"], name="hookcatch_event_due"
+                            ),
                             models.Index(fields=["content_key"], name="hookcatch_event_content"),
                         ],
                         "constraints": [

@@ -37,7 +37,7 @@ CREATE TABLE hookcatch_event (
   reply text
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 CREATE UNIQUE INDEX hookcatch_event_key ON hookcatch_event (event_key);
-CREATE INDEX hookcatch_event_due ON hookcatch_event (state, has_body, at);
+CREATE INDEX hookcatch_event_due ON hookcatch_event (state, has_body, at, seq);
 CREATE INDEX hookcatch_event_content ON hookcatch_event (content_key) WHERE content_key IS NOT NULL;
 CREATE INDEX hookcatch_event_id ON hookcatch_event USING hash (event_id);
 
@@ -92,7 +92,7 @@ CREATE TABLE IF NOT EXISTS hookcatch_event (
   error longtext NOT NULL,
   reply longtext,
   UNIQUE KEY hookcatch_event_key (event_key),
-  KEY hookcatch_event_due (state, has_body, at),
+  KEY hookcatch_event_due (state, has_body, at, seq),
   KEY hookcatch_event_content (content_key),
   KEY hookcatch_event_id (event_id(64))
 ) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
