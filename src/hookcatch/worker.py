@@ -136,8 +136,11 @@ class Worker:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-        # the inbox works in order: once this is answered, what was given back is on disk
-        await self.ports.colour.wait(self.ports.inbox.release([]))
+        try:
+            # the inbox works in order: once this is answered, what was given back is on disk
+            await self.ports.colour.wait(self.ports.inbox.release([]))
+        except InboxUnavailable as why:
+            logger.warning("leases could not be given back and run out by themselves: %s", why)
 
     def _start(self, lease: Lease, answer: Future[Close], relay: Relay | None) -> None:
         # an empty context: not that of the request in which the worker happened to be started, or the event adopted

@@ -2,7 +2,8 @@
 
 HookcatchError
 ├── ConfigurationError          the app is wrong: found when it is built or started
-│   └── MissingExtra            an optional library is not installed
+│   ├── MissingExtra            an optional library is not installed
+│   └── InboxUnreachable        the store's server is away just now: found when it is opened
 ├── Rejected                    the request is wrong: carries a stable `reason` and a `status`
 ├── Invalid                     a verified payload does not have the shape that a handler asks for
 ├── ClientGone                  the sender closed the connection before its body was whole
@@ -70,6 +71,11 @@ class MissingExtra(ConfigurationError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"{package} is needed here: pip install 'hookcatch[{extra}]'")
+
+
+class InboxUnreachable(ConfigurationError):
+    """The store's server cannot be reached when the inbox is opened: its place is wrong, or it is away for now. Where
+    the server answers and says no, it is a plain ConfigurationError."""
 
 
 class Rejected(HookcatchError):

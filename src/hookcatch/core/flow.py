@@ -270,7 +270,7 @@ def _refuse_what_the_policy_refuses(answers: Sequence[Accepted | Duplicate], end
 def _stored(answers: Sequence[Accepted | Duplicate]) -> str:
     for answer in answers:
         if isinstance(answer, Accepted):
-            return "stored"
+            return "spooled" if answer.spooled else "stored"
     return "duplicate" if answers else "stored"
 
 

@@ -217,12 +217,14 @@ class Duplicates:
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The event is kept: committed, and fsynced where the store promises it. `lease` is set if one was
-    claimed. `revived` and `replayed_content` say that it is not quite new."""
+    claimed. `revived` and `replayed_content` say that it is not quite new. `spooled`: this machine keeps it until
+    the store is back, and it has no number yet (`seq` is 0)."""
 
     seq: int
     lease: Lease | None = None
     revived: bool = False
     replayed_content: bool = False
+    spooled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,8 @@ class Inbox(Protocol):
     transactional: bool
 
     def open(self) -> None:
-        """Connect, check, migrate. Blocks. Raises ConfigurationError with what to do. Idempotent."""
+        """Connect, check, migrate. Blocks. Raises ConfigurationError with what to do, and InboxUnreachable, which is
+        one, where the store may only be away for now. Idempotent."""
         ...
 
     def accept(

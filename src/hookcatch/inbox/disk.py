@@ -59,6 +59,7 @@ class Floor:
         floor: bytes that stay free; None for `default_floor`.
         timer: seconds from anywhere, growing.
         room: free and total bytes of a directory's disk.
+        lower: how the floor is lowered, for the message.
     """
 
     def __init__(
@@ -68,11 +69,13 @@ class Floor:
         *,
         timer: Callable[[], float],
         room: Callable[[Path], tuple[int, int]] = room,
+        lower: str = "sqlite:///...?disk_floor=BYTES",
     ) -> None:
         self._directory = directory
         self._floor = floor
         self._timer = timer
         self._room = room
+        self._lower = lower
         self._next = float("-inf")
         self._why: str | None = None
 
@@ -94,7 +97,7 @@ class Floor:
             return None
         return (
             f"{self._directory} has {free // MIB} MiB free and {floor // MIB} MiB have to stay free: make room, "
-            "or lower the floor with sqlite:///...?disk_floor=BYTES"
+            f"or lower the floor with {self._lower}"
         )
 
 

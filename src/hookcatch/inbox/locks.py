@@ -94,5 +94,37 @@ class Presence:
         self._files = ()
 
 
+class Turn:
+    """A lock on a file, which is tried and never waited for: whoever has it does what all could do."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._files: tuple[int, ...] = ()
+
+    @contextmanager
+    def tried(self) -> Iterator[bool]:
+        """Whether it is ours as long as the block runs. OSError when the file cannot be opened."""
+        self._files = self._files or _open((self._path,))
+        try:
+            flock(self._files[0], EXCLUSIVE | NOW)
+        except BlockingIOError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        if self._files:
+            flock(self._files[0], UNLOCK)
+
+    def close(self) -> None:
+        """Let go of the file; see `WriteLock.close`."""
+        for file in self._files:
+            os.close(file)
+        self._files = ()
+
+
 def _open(paths: tuple[str, ...]) -> tuple[int, ...]:
     return tuple([os.open(path, _FLAGS, 0o600) for path in paths])

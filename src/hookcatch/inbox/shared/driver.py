@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,17 @@ READ_ONLY: frozenset[object] = frozenset({"25006", 1290, 1836})
 
 OVER: frozenset[object] = frozenset({"25P01", "25P02", "3B001", 1305, "no such savepoint: hookcatch"})
 """There is no transaction, it failed, or the savepoint is not of this one (for which SQLite has words only)."""
+
+REFUSED: frozenset[object] = frozenset(
+    {"28000", "28P01", "3D000", 1044, 1045, 1049, 1130, 1142, 1227, 1251, 1698, 2026, 2059}
+)
+"""A wrong password, no such user or database, not from here, not that way: what waiting does not mend."""
+
+_REFUSED_IN_WORDS = re.compile(
+    r"authentication failed|no password supplied|no pg_hba\.conf entry|does not exist|not permitted|permission denied"
+)
+"""libpq hands no code over when it cannot connect, only what the server said. In English, that is; in other languages
+a server that says no cannot be told from one that is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,14 @@ class Driver:
         """Whether the connection is of no use any more."""
         return (isinstance(error, self.broken) or self.code(error) in READ_ONLY) and not self.is_passing(
             error
+        )
+
+    def is_away(self, error: Exception) -> bool:
+        """Whether the server could not be reached, as far as that can be told from its saying no."""
+        return (
+            self.is_gone(error)
+            and self.code(error) not in REFUSED
+            and _REFUSED_IN_WORDS.search(str(error)) is None
         )
 
     def explained(self, error: Exception) -> Exception:

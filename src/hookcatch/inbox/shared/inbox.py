@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
 
-from hookcatch.core.errors import ConfigurationError, HookcatchError
+from hookcatch.core.errors import ConfigurationError, HookcatchError, InboxUnreachable
 from hookcatch.core.model import (
     Accepted,
     Claim,
@@ -140,15 +140,14 @@ class ServerInbox:
         return migrations.script(self.driver.schema, since)
 
     def _with_connection(self, what: Callable[[Any], T]) -> T:
-        """Raises ConfigurationError for whatever the server does not like."""
+        """Raises ConfigurationError for whatever the server does not like, InboxUnreachable if it is away."""
         connection = None
         try:
             connection = self.driver.connect()
             return what(connection)
         except self.driver.error as error:
-            raise ConfigurationError(
-                f"the inbox in {self.driver.place} cannot be opened: {str(error).strip()}"
-            ) from error
+            kind = InboxUnreachable if self.driver.is_away(error) else ConfigurationError
+            raise kind(f"the inbox in {self.driver.place} cannot be opened: {str(error).strip()}") from error
         finally:
             if connection is not None:
                 close_quietly(self.driver, connection)

@@ -1,0 +1,335 @@
+"""The spool's file: deliveries in a row, which wait on this machine's disk for the store.
+
+A row is an event as `Inbox.accept` was given it; the rows of one call stand side by side. It is a SQLite file under the
+inbox's own rules (SEMANTICS 10), with its group commit, its lock between processes and its floor. Whoever looks into it
+does so through the writer as well: one process at a time has the file, which keeps out the race of old SQLites.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from hookcatch.core.errors import ConfigurationError, InboxUnavailable
+from hookcatch.core.model import Duplicates, NewEvent
+
+from . import disk, rows, sqlite_file
+from .locks import WriteLock
+from .rules import failed
+from .sqlite_file import SqliteOptions
+from .writer import Writer
+
+NAME = "spool.db"
+VERSION = 1
+TABLE = """
+CREATE TABLE hookcatch_spool (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice: who took rows to the store may drop them late
+  first INTEGER,                          -- the seq of the delivery's first event; NULL in that one
+  source NOT NULL,
+  tenant NOT NULL,
+  id NOT NULL,
+  type NOT NULL,
+  received_at REAL NOT NULL,
+  occurred_at REAL,
+  body_hash BLOB NOT NULL,
+  content_key BLOB,
+  format TEXT NOT NULL,
+  headers TEXT NOT NULL,
+  body BLOB NOT NULL,
+  revive_before REAL,
+  refuse_replayed_content INTEGER NOT NULL,
+  aside TEXT                              -- why the store does not take it, where it takes all others
+)
+"""
+COLUMNS = (
+    "source, tenant, id, type, received_at, occurred_at, body_hash, content_key, format, headers, body, "
+    "revive_before, refuse_replayed_content"
+)
+INSERT = f"INSERT INTO hookcatch_spool (first, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+WAITING = f"""
+SELECT coalesce(first, seq), seq, {COLUMNS} FROM hookcatch_spool WHERE aside IS NULL AND seq > ? ORDER BY seq
+"""
+END = "SELECT seq FROM hookcatch_spool WHERE aside IS NULL ORDER BY seq {} LIMIT 1"
+STATUS = """
+SELECT count(*), coalesce(sum(first IS NULL), 0), coalesce(sum(length(body)), 0), min(received_at)
+FROM hookcatch_spool WHERE aside IS NULL
+"""
+
+MOST_EVENTS = 500
+MOST_BYTES = 8 << 20
+"""Of what is taken out at once: a statement of the store, and no more than memory has room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A delivery in the spool: what `Inbox.accept` was asked, and which rows hold it."""
+
+    first: int
+    last: int
+    events: tuple[NewEvent, ...]
+    duplicates: Duplicates
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is in a spool. `since` is when the oldest of it was received; `aside` says of deliveries that the store did
+    not take, by the id of their first event, why."""
+
+    deliveries: int
+    events: int
+    bytes: int
+    since: float | None
+    aside: tuple[tuple[str, str], ...]
+
+
+class SpoolFile:
+    """Deliveries that wait, oldest first. Futures fail with InboxUnavailable, as an inbox's do.
+
+    Args:
+        place: the directory; several processes of a machine share it.
+        options: of the file in it.
+    """
+
+    def __init__(self, place: str | os.PathLike[str], options: SqliteOptions) -> None:
+        self.place: Path = Path(place)
+        self.path: Path = self.place / NAME
+        self.options: SqliteOptions = options
+        self._floor = disk.Floor(
+            self.place, options.disk_floor, timer=time.monotonic, lower="Spool(..., disk_floor=BYTES)"
+        )
+        self._ballast = self.path.with_name(f"{NAME}-ballast")
+        self._opening = threading.Lock()
+        self._opened = False
+        self._inherited: list[sqlite3.Connection | None] = []
+        self._writer = Writer(
+            partial(sqlite_file.connect, self.path, options),
+            WriteLock(str(self.path)),
+            on_due=_nobody,
+            on_full=partial(disk.drop_ballast, self._ballast),
+        )
+        _files.add(self)
+
+    def open(self) -> None:
+        """Check the place and make the file. Blocks. Raises ConfigurationError with what to do. Idempotent."""
+        with self._opening:
+            if not self._opened:
+                if not self.place.is_dir():
+                    raise ConfigurationError(
+                        f"the spool's directory {self.place} does not exist: create it, for this user alone (chmod 700)"
+                    )
+                sqlite_file.check_place(self.path, self.options)
+                try:
+                    self._prepare()
+                except (sqlite3.Error, OSError) as error:
+                    raise ConfigurationError(f"the spool cannot be opened at {self.path}: {error}") from error
+                self._take_ballast()
+                self._opened = True
+
+    def _prepare(self) -> None:
+        lock = WriteLock(str(self.path))
+        with (
+            closing(lock),
+            lock.held(),
+            closing(sqlite3.connect(self.path, isolation_level=None)) as connection,
+        ):
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version > VERSION:
+                raise ConfigurationError(
+                    f"{self.path} was written by a newer hookcatch: install that again, and let it drain the spool"
+                )
+            if version < VERSION:
+                # before anything is in the file: so that it shrinks as it is drained
+                connection.execute("PRAGMA auto_vacuum = FULL")
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(TABLE)
+                connection.execute(f"PRAGMA user_version = {VERSION}")
+                connection.execute("COMMIT")
+
+    def _take_ballast(self) -> None:
+        if self.options.ballast and self._floor.why_not() is None:
+            disk.take_ballast(self._ballast, self.options.ballast)
+
+    def close(self) -> None:
+        """Finish what is queued and let go. Blocks."""
+        with self._opening:
+            self._writer.close()
+            self._opened = False
+
+    def append(self, events: Sequence[NewEvent], duplicates: Duplicates) -> Future[int]:
+        """Keep one delivery behind all others; the number of its last row. Resolves once that is on disk."""
+        why_not = self._floor.why_not()
+        if why_not is not None:
+            return failed(InboxUnavailable(why_not, retry_after=30.0))
+        ready = [(*rows.new_event(event), event.body) for event in events]
+        return self._writer.submit(lambda connection: _append(connection, ready, duplicates))
+
+    def span(self) -> Future[tuple[int, int]]:
+        """The numbers of the oldest and the newest row that wait, after all that was appended before; 0 if none does."""
+        return self._writer.submit(_span)
+
+    def oldest(self, limit: int, *, after: int = 0) -> Future[list[Waiting]]:
+        """Up to `limit` deliveries, oldest first, that can be one call of `accept`: they want the same done with
+        duplicates. `after`: leave out the rows up to this number."""
+        return self._writer.submit(lambda connection: _oldest(connection, limit, after))
+
+    def drop(self, taken: Sequence[Waiting]) -> Future[None]:
+        """The store has them."""
+        ranges = [(one.first, one.last) for one in taken]
+        return self._writer.submit(lambda connection: _drop(connection, ranges))
+
+    def set_aside(self, one: Waiting, why: str) -> Future[None]:
+        """Let the others pass: it waits no more, and is kept."""
+        return self._writer.submit(lambda connection: _set_aside(connection, one, why))
+
+    def try_again(self) -> Future[None]:
+        """Let all that was set aside wait again."""
+        return self._writer.submit(_try_again)
+
+    def status(self) -> Status:
+        """What is in it. Blocks."""
+        return self._writer.submit(_status).result()
+
+    def _before_fork(self) -> None:
+        self._writer.before_fork()
+
+    def _after_fork_in_parent(self) -> None:
+        self._writer.after_fork_in_parent()
+
+    def _after_fork_in_child(self) -> None:
+        self._opening = threading.Lock()
+        self._inherited.append(self._writer.after_fork_in_child())
+
+
+def _nobody() -> None:
+    """Nothing that a worker could take comes due here."""
+
+
+def _append(connection: sqlite3.Connection, ready: Sequence[tuple[Any, ...]], duplicates: Duplicates) -> int:
+    policy = (duplicates.revive_before, duplicates.refuse_replayed_content)
+    first = None
+    last = 0
+    for row in ready:
+        last = connection.execute(INSERT, (first, *row, *policy)).lastrowid or 0
+        first = first or last
+    return last
+
+
+def _span(connection: sqlite3.Connection) -> tuple[int, int]:
+    found = [connection.execute(END.format(order)).fetchone() for order in ("ASC", "DESC")]
+    oldest, newest = [0 if row is None else int(row[0]) for row in found]
+    return oldest, newest
+
+
+def _oldest(connection: sqlite3.Connection, limit: int, after: int) -> list[Waiting]:
+    chosen: list[Waiting] = []
+    events = size = 0
+    with closing(connection.execute(WAITING, (after,))) as cursor:
+        for one in _deliveries(cursor):
+            events += len(one.events)
+            size += sum(len(event.body) for event in one.events)
+            full = len(chosen) == limit or events > MOST_EVENTS or size > MOST_BYTES
+            if chosen and (full or not _alike(chosen[0].duplicates, one.duplicates)):
+                break
+            chosen.append(one)
+    return chosen
+
+
+def _deliveries(cursor: sqlite3.Cursor) -> Iterator[Waiting]:
+    for first, group in groupby(cursor, itemgetter(0)):
+        found = list(group)
+        duplicates = Duplicates(found[0][-2], bool(found[0][-1]))
+        yield Waiting(first, found[-1][1], tuple([_event(row[2:]) for row in found]), duplicates)
+
+
+def _event(row: tuple[Any, ...]) -> NewEvent:
+    (
+        source,
+        tenant,
+        id_,
+        type_,
+        received_at,
+        occurred_at,
+        body_hash,
+        content_key,
+        format_,
+        headers,
+        body,
+        *_,
+    ) = row
+    return NewEvent(
+        source=rows.untext(source),
+        tenant=rows.untext(tenant),
+        id=rows.untext(id_),
+        type=rows.untext(type_),
+        received_at=received_at,
+        occurred_at=occurred_at,
+        body=body,
+        body_hash=body_hash,
+        format=format_,
+        headers=rows.unheaders(headers),
+        content_key=content_key,
+    )
+
+
+def _alike(one: Duplicates, other: Duplicates) -> bool:
+    revives = (one.revive_before is None) == (other.revive_before is None)
+    return revives and one.refuse_replayed_content == other.refuse_replayed_content
+
+
+def _drop(connection: sqlite3.Connection, ranges: Sequence[tuple[int, int]]) -> None:
+    connection.executemany("DELETE FROM hookcatch_spool WHERE seq BETWEEN ? AND ?", ranges)
+
+
+def _set_aside(connection: sqlite3.Connection, one: Waiting, why: str) -> None:
+    sql = "UPDATE hookcatch_spool SET aside = ? WHERE seq BETWEEN ? AND ?"
+    connection.execute(sql, (rows.text(why), one.first, one.last))
+
+
+def _try_again(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE hookcatch_spool SET aside = NULL WHERE aside IS NOT NULL")
+
+
+def _status(connection: sqlite3.Connection) -> Status:
+    events, deliveries, size, since = connection.execute(STATUS).fetchone()
+    aside = connection.execute(
+        "SELECT id, aside FROM hookcatch_spool WHERE aside IS NOT NULL AND first IS NULL ORDER BY seq"
+    ).fetchall()
+    named = tuple([(rows.untext(id_), rows.untext(why)) for id_, why in aside])
+    return Status(deliveries, events, size, since, named)
+
+
+_files: weakref.WeakSet[SpoolFile] = weakref.WeakSet()
+"""Whom a fork concerns. Not state of ours: `os.register_at_fork` cannot be undone, so it is called once."""
+
+
+def _before_fork() -> None:
+    for file in list(_files):
+        file._before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for file in list(_files):
+        file._after_fork_in_parent()
+
+
+def _after_fork_in_child() -> None:
+    for file in list(_files):
+        file._after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+    )
