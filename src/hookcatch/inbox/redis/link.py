@@ -42,9 +42,9 @@ class Step(Generic[T]):
     lasts: bool = False
 
     def __call__(self, link: Link) -> T | HookcatchError:
-        """Do it by itself. Raises InboxUnavailable if Redis does not."""
+        """Do it by itself. Raises what `run` answers or raises."""
         (answer,) = link.run([self])
-        if isinstance(answer, InboxUnavailable):
+        if isinstance(answer, Exception):
             raise answer
         return answer  # type: ignore[no-any-return]
 
@@ -150,17 +150,16 @@ class Link:
         self._scripts = {name: ask(connection, "SCRIPT", "LOAD", text) for name, text in scripts().items()}
 
     def run(self, steps: Sequence[Step[Any]]) -> list[Any]:
-        """Do steps in order, in one way to the server and back; answers what each has come to, which may be an
-        InboxUnavailable. Raises it if nobody knows what they have come to."""
+        """Do steps in order, in one way to the server and back; answers what each has come to, which may be an error.
+        Raises InboxUnavailable if nobody knows what they have come to."""
         try:
             answers = self._run(steps)
+        except redis.DataError:  # nothing was sent: the writer finds out whose it is
+            raise
         except redis.RedisError as error:
             self.close()
             raise explained(error) from error
-        return [
-            explained(answer) if isinstance(answer, Exception) else step.read(answer)
-            for step, answer in zip(steps, answers, strict=True)
-        ]
+        return [_meaning(step, answer) for step, answer in zip(steps, answers, strict=True)]
 
     def _run(self, steps: Sequence[Step[Any]]) -> list[Any]:
         connection = self._connection or self._ready()
@@ -195,6 +194,17 @@ class Link:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.disconnect()
+
+
+def _meaning(step: Step[Any], answer: Any) -> Any:
+    """What a step has come to. It is done: what cannot be read is for whoever asked, and the others' steps are not
+    done again for it."""
+    if isinstance(answer, Exception):
+        return explained(answer)
+    try:
+        return step.read(answer)
+    except Exception as error:
+        return error
 
 
 def together(link: Link, steps: Sequence[Any]) -> list[Any]:
@@ -237,7 +247,7 @@ def _seconds(answer: Sequence[bytes]) -> float:
 
 def explained(error: Exception) -> Exception:
     """redis-py's errors as InboxUnavailable; any other as it is."""
-    if not isinstance(error, redis.RedisError):
+    if not isinstance(error, redis.RedisError) or isinstance(error, redis.DataError):
         return error
     unavailable = InboxUnavailable(f"the inbox cannot be written or read: {str(error).strip()}")
     unavailable.__cause__ = error
