@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from .shared.inbox import ServerOptions
 
 FORMS = (
-    "memory:, sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user:password@host/database "
-    "or mysql://user:password@host/database"
+    "memory:, sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user:password@host/database, "
+    "mysql://user:password@host/database or redis://user:password@host:6379/0"
 )
 
 
@@ -24,8 +24,9 @@ def open_inbox(url: str, *, clock: Clock) -> Inbox:
 
     `memory:` keeps events in memory, `sqlite:///shop.db` in a file beside the working directory,
     `sqlite:////var/lib/shop.db` in an absolute one, `postgresql://user:password@host/shop` (or `postgres:`) in
-    PostgreSQL, `mysql://user:password@host/shop` (or `mariadb:`) in MySQL or MariaDB. Options follow as a query:
-    `?busy_timeout=5&disk_floor=0` (see `SqliteOptions` and `ServerOptions`; for memory `?keep=1000`).
+    PostgreSQL, `mysql://user:password@host/shop` (or `mariadb:`) in MySQL or MariaDB, `redis://user:password@host:6379/0`
+    (or `rediss:`, with TLS) in Redis. Options follow as a query: `?busy_timeout=5&disk_floor=0` (see `SqliteOptions`,
+    `ServerOptions` and `RedisOptions`; for memory `?keep=1000`).
 
     Raises:
         ConfigurationError: the URL names no inbox we know, or an option that it does not have.
@@ -80,11 +81,23 @@ def _mysql(url: str, clock: Clock) -> Inbox:
     return MysqlInbox(rest, clock=clock, options=options)
 
 
+def _redis(url: str, clock: Clock) -> Inbox:
+    from .redis.inbox import RedisInbox, RedisOptions
+
+    scheme, _, _ = url.partition(":")
+    rest, options = _apart(url, scheme, {"durability": _durability, "server_clock": _yes, "prefix": str})
+    return RedisInbox(rest, clock=clock, options=RedisOptions(**options))
+
+
 def _server_options(url: str, scheme: str) -> tuple[str, ServerOptions]:
-    """The URL without our options, and these."""
     from .shared.inbox import ServerOptions
 
-    types: dict[str, Callable[[str], Any]] = {"durability": _durability, "server_clock": _yes, "notify": _yes}
+    rest, options = _apart(url, scheme, {"durability": _durability, "server_clock": _yes, "notify": _yes})
+    return rest, ServerOptions(**options)
+
+
+def _apart(url: str, scheme: str, types: dict[str, Callable[[str], Any]]) -> tuple[str, dict[str, Any]]:
+    """The URL without our options, and these."""
     parts = urlsplit(url)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     ours, rest = (
@@ -94,7 +107,7 @@ def _server_options(url: str, scheme: str) -> tuple[str, ServerOptions]:
     options = _options(parts._replace(query=ours).geturl(), types)
     # a URL without a host would lose its slashes when it is put together again
     place = url.partition("?")[0].partition(":")[2]
-    return f"{scheme}:{place}{'?' if rest else ''}{rest}", ServerOptions(**options)
+    return f"{scheme}:{place}{'?' if rest else ''}{rest}", options
 
 
 def _durability(value: str) -> str:
@@ -128,4 +141,6 @@ _MAKERS: dict[str, Callable[[str, Clock], Inbox]] = {
     "postgres": _postgres,
     "mysql": _mysql,
     "mariadb": _mysql,
+    "redis": _redis,
+    "rediss": _redis,
 }

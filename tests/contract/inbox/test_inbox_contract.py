@@ -48,6 +48,10 @@ class TestMariadb(Server):
     store = "mariadb"
 
 
+class TestRedis(Server):
+    store = "redis"
+
+
 class TestDjangoSqlite(Django):
     store = "django-sqlite"
 

@@ -1,0 +1,7 @@
+-- ARGV: id. The highest version that succeeded in the event's lane (false if none), and whether a later one is pending.
+local event = read(ARGV[1])
+if not event or event.lane == '' then
+  return {false, 0}
+end
+local best = call('ZREVRANGE', key('lane', event.lane, 'done'), 0, 0, 'WITHSCORES')[2]
+return {best or false, call('ZCOUNT', key('lane', event.lane, 'pending'), '(' .. event.seq, '+inf')}
