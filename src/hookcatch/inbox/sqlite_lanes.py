@@ -16,29 +16,31 @@ from hookcatch.core.model import Lane, Standing, StoredEvent
 
 from . import rows, rules
 
-_DUE = f"""
+DUE = f"""
 SELECT {rows.EVENT}, e.lane, e.run_at, CASE WHEN e.lane IS NULL THEN b.body END
 FROM hookcatch_event e JOIN hookcatch_body b USING (seq)
 WHERE e.state = 'pending' AND e.behind = 0 AND e.source = ? AND e.run_at <= ? ORDER BY e.run_at, e.seq
 """
-_AT_WORK = """
+SOURCE = "SELECT min(source) FROM hookcatch_event WHERE state = 'pending' AND behind = 0"
+NEXT_SOURCE = f"{SOURCE} AND source > ?"
+AT_WORK = """
 SELECT (SELECT count(*) FROM hookcatch_event INDEXED BY hookcatch_event_running
         WHERE state = 'running' AND source = ?1) +
        (SELECT count(*) FROM hookcatch_event INDEXED BY hookcatch_event_relayed
         WHERE state = 'relayed' AND source = ?1)
 """
 _IN_WORK = "lane = ?1 AND state IN ('running', 'relayed', 'handling')"
-_COUNT = f"SELECT count(*) FROM hookcatch_event WHERE {_IN_WORK}"
-_IS_STOPPED = f"""
+COUNT = f"SELECT count(*) FROM hookcatch_event WHERE {_IN_WORK}"
+IS_STOPPED = f"""
 SELECT EXISTS (SELECT 1 FROM hookcatch_event WHERE {_IN_WORK})
   OR EXISTS (SELECT 1 FROM hookcatch_event WHERE lane = ?1 AND state = 'pending' AND seq < ?2)
   OR (?3 AND EXISTS (SELECT 1 FROM hookcatch_event WHERE lane = ?1 AND state IN ('dead', 'invalid') AND seq < ?2))
 """
-_CALL_UP = """
+CALL_UP = """
 UPDATE hookcatch_event SET behind = 0 WHERE seq IN (
   SELECT seq FROM hookcatch_event WHERE lane = ? AND state = 'pending' AND behind = 1 ORDER BY seq LIMIT ?)
 """
-_STANDING = """
+STANDING = """
 SELECT (SELECT max(version) FROM hookcatch_event WHERE lane = ?1 AND state = 'succeeded' AND version IS NOT NULL),
   EXISTS (SELECT 1 FROM hookcatch_event WHERE lane = ?1 AND state = 'pending' AND seq > ?2)
 """
@@ -60,9 +62,9 @@ class _Places:
             if self.first.setdefault(lane, seq) < seq:  # that one has just been taken, or waits before it
                 return False
             values = (lane, seq, rule.blocks)
-            return not self.connection.execute(_IS_STOPPED, values).fetchone()[0]
+            return not self.connection.execute(IS_STOPPED, values).fetchone()[0]
         if lane not in self.in_work:
-            self.in_work[lane] = self.connection.execute(_COUNT, (lane,)).fetchone()[0]
+            self.in_work[lane] = self.connection.execute(COUNT, (lane,)).fetchone()[0]
         if self.in_work[lane] >= rule.limit:
             return False
         self.in_work[lane] += 1
@@ -77,7 +79,7 @@ def due(
     for source in _sources(connection) if only is None else [rows.text(only)]:
         cap = caps.get(rows.untext(source))
         room = (
-            limit if cap is None else min(limit, cap - connection.execute(_AT_WORK, (source,)).fetchone()[0])
+            limit if cap is None else min(limit, cap - connection.execute(AT_WORK, (source,)).fetchone()[0])
         )
         if room > 0:
             found += _of_source(connection, source, room, now)
@@ -86,11 +88,10 @@ def due(
 
 def _sources(connection: sqlite3.Connection) -> Iterator[str | bytes]:
     """The sources of what is pending: as many looks into the index as there are."""
-    sql = "SELECT min(source) FROM hookcatch_event WHERE state = 'pending' AND behind = 0"
-    (source,) = connection.execute(sql).fetchone()
+    (source,) = connection.execute(SOURCE).fetchone()
     while source is not None:
         yield source
-        (source,) = connection.execute(f"{sql} AND source > ?", (source,)).fetchone()
+        (source,) = connection.execute(NEXT_SOURCE, (source,)).fetchone()
 
 
 def _of_source(
@@ -98,7 +99,7 @@ def _of_source(
 ) -> list[tuple[Any, ...]]:
     found, behind = [], []
     places = _Places(connection)
-    cursor = connection.execute(_DUE, (source, now))
+    cursor = connection.execute(DUE, (source, now))
     for *event, lane, due_at, body in cursor:
         if lane is None:
             found.append((*event, due_at, body))
@@ -127,8 +128,8 @@ def lanes_of(connection: sqlite3.Connection, seqs: Iterable[int]) -> list[tuple[
 def call_up(connection: sqlite3.Connection, lanes: Iterable[tuple[bytes, int]]) -> None:
     """Something has left these lanes: those that wait behind are looked at again, as far as there is room."""
     for lane, limit in lanes:
-        in_work = connection.execute(_COUNT, (lane,)).fetchone()[0]
-        connection.execute(_CALL_UP, (lane, max(1, limit - in_work)))
+        in_work = connection.execute(COUNT, (lane,)).fetchone()[0]
+        connection.execute(CALL_UP, (lane, max(1, limit - in_work)))
 
 
 def standing(connection: sqlite3.Connection, event: StoredEvent) -> Standing:
@@ -136,5 +137,5 @@ def standing(connection: sqlite3.Connection, event: StoredEvent) -> Standing:
     if event.lane is None:
         return Standing()
     lane = rows.lane_digest(event.source, event.tenant, event.lane)
-    version, newer = connection.execute(_STANDING, (lane, event.seq)).fetchone()
+    version, newer = connection.execute(STANDING, (lane, event.seq)).fetchone()
     return Standing(version, bool(newer))
