@@ -52,6 +52,13 @@ class Event(models.Model):
     content_key = models.CharField(max_length=64, null=True)
     format = models.CharField(max_length=16)
     headers = models.TextField()
+    lane = models.CharField(max_length=64, null=True, editable=False)  # a hash of source, tenant and lane_key
+    lane_key = StoredText(null=True)
+    lane_limit = models.IntegerField()
+    ordered = models.BooleanField()
+    blocks = models.BooleanField()
+    version = models.FloatField(null=True)
+    behind = models.SmallIntegerField()
     lease_token = models.CharField(max_length=255, null=True)
     leased_at = models.FloatField(null=True)
     attempt = models.IntegerField()
@@ -73,7 +80,7 @@ class Event(models.Model):
         )
         constraints = (models.UniqueConstraint(fields=["event_key"], name="hookcatch_event_key"),)
         indexes = (
-            models.Index(fields=["state", "has_body", "at", "seq"], name="hookcatch_event_due"),
+            models.Index(fields=["state", "has_body", "behind", "at", "seq"], name="hookcatch_event_due"),
             models.Index(fields=["content_key"], name="hookcatch_event_content"),
         )
 
