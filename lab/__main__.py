@@ -213,11 +213,15 @@ def poison_command(n: int, to: Path | None) -> None:
 @main.command("drain")
 @click.option("--restarts", default=50, show_default=True)
 @click.option("--rate", default=200.0, show_default=True)
+@click.option("--apart", is_flag=True, help="Two receivers and two workers, each a process of its own.")
+@store_option
 @server_option
 @json_option
-def drain_command(restarts: int, rate: float, server: str, to: Path | None) -> None:
+def drain_command(restarts: int, rate: float, apart: bool, store: str, server: str, to: Path | None) -> None:
     """E14: two instances are restarted in turn under load."""
-    conclude(lambda options, place: drain.drain(restarts, rate, server, options, place), to)
+    conclude(
+        lambda options, place: drain.drain(restarts, rate, server, options, place, apart=apart), to, store
+    )
 
 
 @main.command("race")

@@ -13,12 +13,18 @@ from .sender import Sender
 from .verdict import Verdict
 
 
-async def drain(restarts: int, rate: float, kind: str, options: Options, directory: Path) -> Verdict:
-    """Restart while a sender goes on; it turns to the other instance when a connection is refused or broken."""
-    options = replace(options, lease=60.0, before=0.05)
+async def drain(
+    restarts: int, rate: float, kind: str, options: Options, directory: Path, *, apart: bool = False
+) -> Verdict:
+    """Restart while a sender goes on; it turns to the other instance when a connection is refused or broken. With
+    `apart` two receivers only receive, and two workers beside them are restarted in turn with them."""
+    options = replace(options, lease=60.0, before=0.05, worker=not apart)
     ledger.prepare(options)
-    instances = [server(kind, options, directory, processes=2) for _ in range(2)]
-    sender = Sender([one.port for one in instances], rate)
+    receivers = [server(kind, options, directory, processes=2) for _ in range(2)]
+    workers = [server("worker", options, directory) for _ in range(2 if apart else 0)]
+    pairs = zip(receivers, workers, strict=True)
+    instances = [one for pair in pairs for one in pair] if apart else receivers
+    sender = Sender([one.port for one in receivers], rate)
     sending: asyncio.Task[object] | None = None
     exits: list[float] = []
     try:
@@ -27,7 +33,7 @@ async def drain(restarts: int, rate: float, kind: str, options: Options, directo
         await asyncio.gather(*(one.ready() for one in instances))
         stopped = asyncio.Event()
         sending = asyncio.create_task(_send_until(sender, stopped))
-        exits += [await _restart(instances[number % 2]) for number in range(restarts)]
+        exits += [await _restart(instances[number % len(instances)]) for number in range(restarts)]
         stopped.set()
         await sending
         await until(lambda: ledger.undecided(options) == 0, 30, "the inbox is not worked off")

@@ -70,17 +70,21 @@ def free_port() -> int:
 
 @dataclass
 class Process:
-    """A process under test; `log` gets what it prints."""
+    """A process under test; `log` gets what it prints. `says` is what it prints when it is ready, if it listens at no
+    port."""
 
     argv: Sequence[str]
     environ: dict[str, str]
     log: Path
     port: int = 0
     cwd: Path = ROOT
+    says: str = ""
+    _before: int = field(default=0, repr=False)
     _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def start(self) -> None:
         """Start it, and do not wait for it."""
+        self._before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
                 self.argv, env=self.environ, cwd=self.cwd, stdout=log, stderr=log, start_new_session=True
@@ -121,12 +125,14 @@ class Process:
         return time.monotonic() - started
 
     async def ready(self, patience: float = 20.0) -> None:
-        """Wait until it accepts connections."""
-        await until(self._answers, patience, f"{self.log.stem} does not listen; see {self.log}")
+        """Wait until it accepts connections, or says that it is ready."""
+        await until(self._answers, patience, f"{self.log.stem} does not get ready; see {self.log}")
 
     def _answers(self) -> bool:
         if not self.is_alive():
             raise RuntimeError(f"{self.log.stem} ended at once:\n{self.log.read_text()[-2000:]}")
+        if self.says:
+            return self.says.encode() in self.log.read_bytes()[self._before :]
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=0.2).close()
         except OSError:
@@ -154,7 +160,8 @@ def server(name: str, options: Options, directory: Path, port: int = 0, processe
     """A server of lab.receiver, not yet started."""
     port = port or free_port()
     log = directory / f"{name}-{port}.log"
-    return Process(command(name, port, processes), options.environ(), log, port)
+    says = "working on up to" if name == "worker" else ""
+    return Process(command(name, port, processes), options.environ(), log, port, says=says)
 
 
 async def until(holds: Callable[[], bool], patience: float, what: str) -> None:

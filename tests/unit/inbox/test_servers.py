@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import ssl
 import sys
 import time
 from contextlib import closing, contextmanager
@@ -26,6 +27,7 @@ from hookcatch.inbox.shared.inbox import ServerInbox
 from hookcatch.inbox.shared.link import Link
 from hookcatch.inbox.shared.transaction import ServerTransaction
 from support.databases import MARIADB, POSTGRES, SERVERS, Server
+from support.tls import certificate, private_key
 
 from .conftest import event
 
@@ -218,6 +220,24 @@ def test_a_connection_that_cannot_even_be_closed_is_let_go(server, tmp_path, cap
 def test_a_url_that_says_too_little_or_too_much_is_refused(url, why):
     with pytest.raises(ConfigurationError, match=why):
         open_inbox(url, clock=time.time)
+
+
+def test_a_ca_is_there_to_check_the_server_by(tmp_path):
+    """PyMySQL would take it and check nothing."""
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(certificate("db.example.com", private_key(0)))
+    made = inbox_of(f"mysql://127.0.0.1:9/shop?ssl_ca={ca}").driver.connect(defer_connect=True)
+    assert (made.ctx.verify_mode, made._ssl_required) == (ssl.CERT_REQUIRED, True)
+
+
+def test_tls_is_used_where_the_server_has_it_and_certificates_that_nobody_checks_are_not_read():
+    made = inbox_of("mysql://127.0.0.1:9/shop").driver.connect(defer_connect=True)
+    assert (made.ctx.verify_mode, made.ctx.check_hostname, made._ssl_required) == (
+        ssl.CERT_NONE,
+        False,
+        False,
+    )
+    assert made.ctx.cert_store_stats()["x509"] == 0
 
 
 @pytest.mark.parametrize(

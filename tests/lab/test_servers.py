@@ -1,0 +1,80 @@
+"""The same storms on PostgreSQL and MariaDB, as a server of several processes, and a PostgreSQL that goes down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab.crash import Storm, crash
+from lab.options import Options
+from lab.verdict import Verdict
+
+from lab import cluster, drain, outage, race, stores, zombie
+from support.databases import SERVERS
+
+pytestmark = pytest.mark.slow
+
+STORM = Storm(events=250, rate=250.0, kill=(0.2, 0.5))
+WEATHER = outage.Weather(events=200, rate=100.0, up=(0.3, 0.6), down=(0.3, 0.5))
+
+
+@pytest.fixture
+def on(tmp_path: Path) -> Iterator[Callable[..., Options]]:
+    """Options for an inbox in a database of its own."""
+    made: list[Any] = []
+
+    def on(name: str = "postgres", **wishes: Any) -> Options:
+        server = SERVERS[name]
+        server.need()
+        made.append(stores.made(server.url(server.home)))
+        options = Options("", str(tmp_path / "effects.log"), server=made[-1].__enter__())
+        return replace(options, **wishes)
+
+    yield on
+    for one in made:
+        one.__exit__(None, None, None)
+
+
+def holds(verdict: Verdict) -> None:
+    assert verdict.broken_lines == [], verdict.figures
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_in_a_storm_of_kills_what_is_done_in_the_transaction_is_done_once(on, name, tmp_path):
+    holds(asyncio.run(crash(STORM, on(name), tmp_path)))
+
+
+def test_a_worker_that_slept_past_its_leases_can_commit_nothing(on, tmp_path):
+    holds(asyncio.run(zombie.zombie(20, on(), tmp_path)))
+
+
+def test_a_build_without_a_fence_is_caught(on, tmp_path):
+    verdict = asyncio.run(zombie.zombie(10, on("mariadb", broken="no-fence"), tmp_path))
+    assert "nothing was done twice" in verdict.broken_lines, verdict.figures
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_of_64_simultaneous_copies_one_is_kept_and_all_are_acknowledged(on, name, tmp_path):
+    holds(asyncio.run(race.race(3, 64, "uvicorn", on(name), tmp_path)))
+
+
+def test_receivers_and_workers_are_restarted_in_turn_and_waste_no_attempt(on, tmp_path):
+    holds(asyncio.run(drain.drain(2, 60.0, "uvicorn", on(), tmp_path, apart=True)))
+
+
+needs_cluster = pytest.mark.skipif(bool(cluster.missing()), reason=cluster.missing() or "-")
+
+
+@needs_cluster
+@pytest.mark.parametrize("broken", ["", "ack-first"])
+def test_a_server_that_crashes_again_and_again_loses_nothing_and_who_does_not_ask_it_is_caught(
+    broken, tmp_path
+):
+    options = Options("", str(tmp_path / "effects.log"), broken=broken)
+    verdict = asyncio.run(outage.outage(WEATHER, options, tmp_path))
+    lost = {"no acknowledged event is lost", "no 2xx was said while the server was down"}
+    assert set(verdict.broken_lines) == (lost if broken else set()), verdict.figures
