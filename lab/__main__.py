@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from . import crash_points, disk_full, drain, malformed, poison, race, slow, strace_ack, zombie
+from . import spool as spools
 from .broken import BROKEN
 from .crash import Storm, crash
 from .options import Options
@@ -190,6 +191,22 @@ def drain_command(restarts: int, rate: float, server: str, to: Path | None) -> N
 def race_command(n: int, copies: int, ack: str, server: str, broken: str, to: Path | None) -> None:
     """E16: many copies of each event at the same instant."""
     conclude(lambda options, place: race.race(n, copies, server, options, place), to, ack=ack, broken=broken)
+
+
+@main.command("spool")
+@click.option("--events", default=2000, show_default=True)
+@click.option("--rate", default=100.0, show_default=True, help="Events a second; each is sent once.")
+@click.option("--silent", default=2.0, show_default=True, help="Seconds in which the store does not answer.")
+@click.option("--away", default=8.0, show_default=True, help="Seconds after these in which it is cut off.")
+@click.option("--kills", default=3, show_default=True, help="Of the receiver, while it is.")
+@click.option("--spool/--no-spool", "spooled", default=True, help="Without, there must be 503s.")
+@server_option
+@json_option
+def spool_command(spooled: bool, to: Path | None, **how: Any) -> None:
+    """The store is cut off and the receiver is killed, under a sender that does not retry."""
+    leave_out(spools.missing())
+    outage = spools.Outage(**how)
+    conclude(lambda options, place: spools.spool(outage, spooled, options, place), to)
 
 
 @main.command("malformed")

@@ -14,6 +14,7 @@ from typing import Any
 from hookcatch import Event, Hookcatch, Transaction
 from hookcatch.core.retry import Backoff
 from hookcatch.inbox import open_inbox
+from hookcatch.inbox.spool import Spool
 
 from . import ledger
 from .broken import broken
@@ -23,7 +24,10 @@ from .options import SECRET, Options, from_environ
 def build(options: Options) -> Hookcatch:
     """The app, whole or broken on purpose."""
     inbox = broken(options.broken, open_inbox(options.inbox_url, clock=time.time))
-    hooks = Hookcatch(inbox, concurrency=options.concurrency, worker=options.worker, lease=options.lease)
+    spool = Spool(options.spool, disk_floor=0) if options.spool else None
+    hooks = Hookcatch(
+        inbox, spool=spool, concurrency=options.concurrency, worker=options.worker, lease=options.lease
+    )
     register(hooks, options)
     return hooks
 
@@ -34,13 +38,14 @@ def register(hooks: Hookcatch, options: Options, **more: Any) -> None:
         "shop", provider="standard_webhooks", secret=SECRET, ack=options.ack, ack_deadline=5.0, **more
     )
     retry = Backoff(base=0.2, cap=1.0)
+    insert = ledger.INSERT.replace("?", "%s") if options.server else ledger.INSERT
     if options.tx:
 
         @source.on("order.paid", name="book", backoff=retry)
         async def book(event: Event, tx: Transaction) -> None:
             await before(event, options)
             async with tx as db:
-                db.execute(ledger.INSERT, (event.id, event.attempt, os.getpid()))
+                db.execute(insert, (event.id, event.attempt, os.getpid()))
             await asyncio.sleep(options.after)
 
     else:

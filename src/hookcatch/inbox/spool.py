@@ -158,13 +158,14 @@ class SpooledInbox(Passing):
             log.warning("%s. Until then deliveries are spooled in %s", why, self.spool.place)
         try:
             self.spool.try_again().result()
-            oldest, _ = self.spool.span().result()
+            left = self.spool.status().deliveries
         except InboxUnavailable as why:
             raise ConfigurationError(f"the spool in {self.spool.place} cannot be read: {why}") from why
-        if oldest:
-            log.warning("deliveries were left in the spool %s, and are drained", self.spool.place)
-        self._mode = Mode.DIRECT if self._store_is_open and not oldest else Mode.SPOOLING
+        if left:
+            log.warning("%d deliveries were left in the spool %s, and are drained", left, self.spool.place)
+        self._mode = Mode.DIRECT if self._store_is_open and not left else Mode.SPOOLING
         self._since = self._timer()
+        self._next_word = self._since + TELL
 
     def _open_store(self) -> None:
         if not self._store_is_open:

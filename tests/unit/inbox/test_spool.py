@@ -345,12 +345,10 @@ def test_a_spool_of_a_newer_version_is_left_alone(make, store, tmp_path):
 
 
 def test_a_spool_that_cannot_be_read_at_the_start_is_an_error(tmp_path, store, monkeypatch):
-    def unreadable(self: SpoolFile) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_exception(InboxUnavailable("disk I/O error"))
-        return future
+    def unreadable(self: SpoolFile) -> None:
+        raise InboxUnavailable("disk I/O error")
 
-    monkeypatch.setattr(SpoolFile, "span", unreadable)
+    monkeypatch.setattr(SpoolFile, "status", unreadable)
     with pytest.raises(ConfigurationError, match="cannot be read: disk I/O error"):
         behind_spool(store, Spool(tmp_path, disk_floor=0)).open()
 
