@@ -27,6 +27,7 @@ from . import (
     strace_ack,
     zombie,
 )
+from . import spool as spools
 from .broken import BROKEN
 from .crash import Storm, crash
 from .options import Options
@@ -243,6 +244,22 @@ def race_command(
         ack=ack,
         broken=broken,
     )
+
+
+@main.command("spool")
+@click.option("--events", default=2000, show_default=True)
+@click.option("--rate", default=100.0, show_default=True, help="Events a second; each is sent once.")
+@click.option("--silent", default=2.0, show_default=True, help="Seconds in which the store does not answer.")
+@click.option("--away", default=8.0, show_default=True, help="Seconds after these in which it is cut off.")
+@click.option("--kills", default=3, show_default=True, help="Of the receiver, while it is.")
+@click.option("--spool/--no-spool", "spooled", default=True, help="Without, there must be 503s.")
+@server_option
+@json_option
+def spool_command(spooled: bool, to: Path | None, **how: Any) -> None:
+    """The store is cut off and the receiver is killed, under a sender that does not retry."""
+    leave_out(spools.missing())
+    outage = spools.Outage(**how)
+    conclude(lambda options, place: spools.spool(outage, spooled, options, place), to)
 
 
 @main.command("malformed")

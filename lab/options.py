@@ -32,6 +32,7 @@ class Options:
     broken: str = ""
     url_options: str = ""
     server: str = ""
+    spool: str = ""
 
     @property
     def inbox_url(self) -> str:

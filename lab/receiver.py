@@ -14,6 +14,7 @@ from typing import Any
 from hookcatch import Event, Hookcatch, Transaction
 from hookcatch.core.retry import Backoff
 from hookcatch.inbox import open_inbox
+from hookcatch.inbox.spool import Spool
 
 from . import ledger
 from .broken import broken
@@ -23,7 +24,10 @@ from .options import SECRET, Options, from_environ
 def build(options: Options) -> Hookcatch:
     """The app, whole or broken on purpose."""
     inbox = broken(options.broken, open_inbox(options.inbox_url, clock=time.time))
-    hooks = Hookcatch(inbox, concurrency=options.concurrency, worker=options.worker, lease=options.lease)
+    spool = Spool(options.spool, disk_floor=0) if options.spool else None
+    hooks = Hookcatch(
+        inbox, spool=spool, concurrency=options.concurrency, worker=options.worker, lease=options.lease
+    )
     register(hooks, options)
     return hooks
 

@@ -23,7 +23,7 @@ from .core.model import Delivery, EventState
 from .core.ports import LEASE, Clock, Inbox, Observer, Retention
 from .core.secret import Secret
 from .core.wire import Request
-from .inbox import open_inbox
+from .inbox import behind_spool, open_inbox
 from .keyring import Published
 from .observe.logs import Logs, logger
 from .order import check_replies
@@ -35,6 +35,7 @@ from .tenants import Given, Secrets, look_up, secrets_for
 if TYPE_CHECKING:
     from .doctor import Diagnosis, Limits
     from .doctor.door import Knock, Visit
+    from .inbox.spool import Spool
     from .relay import Envelopes
     from .runtime import Runtime
 
@@ -181,6 +182,8 @@ class Hookcatch(Router):
     Args:
         inbox: where events are kept: `sqlite:///file.db`, `memory:`, or an Inbox. Default
             `$HOOKCATCH_INBOX`, else `sqlite:///hookcatch.db`.
+        spool: a directory on this machine where deliveries are kept, and acknowledged, while the inbox's server is
+            away, or a `hookcatch.inbox.spool.Spool`; default none: then they are refused with 503.
         public_url: the URL under which the mount is reached from outside, for schemes that sign it.
         concurrency: how many events a process works on at a time.
         worker: False for a process that only receives; run `hookcatch worker` beside it.
@@ -196,6 +199,7 @@ class Hookcatch(Router):
         self,
         inbox: str | Inbox | None = None,
         *,
+        spool: str | os.PathLike[str] | Spool | None = None,
         public_url: str = "",
         concurrency: int = 10,
         worker: bool = True,
@@ -209,6 +213,7 @@ class Hookcatch(Router):
         self.clock = clock
         self.concurrency = concurrency
         self._inbox = inbox or os.environ.get("HOOKCATCH_INBOX") or DEFAULT_INBOX
+        self._spool = spool
         self._public_url = public_url.rstrip("/")
         self.embedded = worker
         self._lease = lease
@@ -396,6 +401,8 @@ class Hookcatch(Router):
         """The inbox, not opened yet."""
         if isinstance(self._inbox, str):
             self._inbox = open_inbox(self._inbox, clock=self.clock)
+        if self._spool is not None:
+            self._inbox, self._spool = behind_spool(self._inbox, self._spool), None
         return self._inbox
 
     def _learned(self, source: str, tenant: str) -> Secret | None:

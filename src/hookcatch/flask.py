@@ -26,7 +26,7 @@ except ModuleNotFoundError:
     raise MissingExtra("flask", "flask") from None
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
-KEYS = ("INBOX", "PUBLIC_URL", "CONCURRENCY", "WORKER")
+KEYS = ("INBOX", "SPOOL", "PUBLIC_URL", "CONCURRENCY", "WORKER")
 """`HOOKCATCH_INBOX` ...: what of the app's config goes to `Hookcatch` as it is."""
 
 
@@ -45,8 +45,8 @@ class Webhooks(Router):
             return app
 
     Config: `HOOKCATCH_SOURCES`, a dict of what `Hookcatch.source` takes, by name, on top of what `source` said;
-    `HOOKCATCH_PREFIX`, where the paths begin, default `/hooks`; and `HOOKCATCH_INBOX`, `HOOKCATCH_PUBLIC_URL`
-    (prefix included), `HOOKCATCH_CONCURRENCY`, `HOOKCATCH_WORKER`.
+    `HOOKCATCH_PREFIX`, where the paths begin, default `/hooks`; and `HOOKCATCH_INBOX`, `HOOKCATCH_SPOOL`,
+    `HOOKCATCH_PUBLIC_URL` (prefix included), `HOOKCATCH_CONCURRENCY`, `HOOKCATCH_WORKER`.
 
     Args:
         **options: what else `Hookcatch` takes; the app's config wins.

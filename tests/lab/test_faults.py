@@ -13,7 +13,8 @@ from lab.options import Options
 from lab.processes import SERVERS
 from lab.verdict import Verdict
 
-from lab import disk_full, drain, malformed, poison, race, strace_ack, zombie
+from lab import disk_full, drain, malformed, poison, race, spool, strace_ack, zombie
+from support.databases import POSTGRES
 
 Experiment = Callable[[Options, Path], Coroutine[Any, Any, Verdict]]
 
@@ -121,3 +122,19 @@ def test_a_server_that_says_500_or_never_answers_is_caught(monkeypatch):
     assert asyncio.run(told(b"", closes=False)).hung == ["noise 1"]
     well = asyncio.run(told(b"HTTP/1.1 400 Bad\r\n\r\n", closes=True))
     assert (well.failures, well.hung, dict(well.statuses)) == ([], [], {400: 1})
+
+
+SHORT = spool.Outage(events=200, silent=0.3, away=1.5, kills=1)
+
+
+@pytest.mark.slow
+def test_a_store_that_is_cut_off_costs_no_delivery_and_neither_do_kills_meanwhile(run):
+    POSTGRES.need()
+    holds(run(lambda options, place: spool.spool(SHORT, True, options, place)))
+
+
+@pytest.mark.slow
+def test_without_a_spool_deliveries_are_refused_meanwhile(run):
+    POSTGRES.need()
+    verdict = run(lambda options, place: spool.spool(SHORT, False, options, place))
+    assert verdict.broken_lines == ["every answer was a 2xx or a broken connection"], verdict.figures

@@ -290,6 +290,19 @@ def test_who_waits_for_an_event_that_is_given_back_is_told(monkeypatch: pytest.M
     assert with_worker(hooks, story) == "given back at a stop"
 
 
+def test_a_stop_while_the_store_is_away_ends_all_the_same(monkeypatch: pytest.MonkeyPatch, caplog):
+    hooks = app()
+
+    async def story(worker: Worker) -> None:
+        away: Future[Any] = Future()
+        away.set_exception(InboxUnavailable("away"))
+        monkeypatch.setattr(worker.ports.inbox, "release", lambda leases: away)
+        await worker.drain()
+
+    with_worker(hooks, story)
+    assert "leases could not be given back and run out by themselves: away" in caplog.text
+
+
 def test_a_lease_can_be_handed_over_from_any_thread():
     hooks, handled = app(), []
     hooks.on("*")(lambda: handled.append(1))

@@ -6,7 +6,7 @@ import click
 
 from hookcatch.core.errors import HookcatchError
 
-from . import db, doctor, events, providers, run, send, tenants, worker
+from . import db, doctor, events, providers, run, send, spool, tenants, worker
 from .trouble import one_line
 
 
@@ -39,6 +39,7 @@ def main() -> None:
 
 _COMMANDS = (
     run.run, worker.worker, send.send, events.events, providers.providers, tenants.tenants, doctor.doctor, db.db,
+    spool.spool,
 )  # fmt: skip
 
 for _command in _COMMANDS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -15,10 +16,11 @@ from hookcatch.app import Hookcatch
 from hookcatch.core.errors import ConfigurationError
 from hookcatch.core.ports import LEASE, Retention
 from hookcatch.inbox.shared.inbox import ServerOptions
+from hookcatch.inbox.spool import Spool
 from hookcatch.runtime import Runtime
 from hookcatch.source import SourceOptions
 
-from .inbox import DjangoInbox
+from .inbox import DjangoInbox, SpooledDjangoInbox
 from .signals import Signals
 
 SETTING = "HOOKCATCH"
@@ -38,6 +40,7 @@ class Conf:
         database: the alias of the database that keeps the inbox. For `atomic` handlers it is that of their models.
         durability: `best_effort` to go on with a server that may lose a commit, which is refused otherwise.
         notify: tell other processes of new events, and hear of theirs, by PostgreSQL's NOTIFY.
+        spool: a directory on this machine where deliveries are kept, and acknowledged, while the database is away.
         worker: whether the processes that serve also run handlers; False with `manage.py hookcatch worker` beside.
         concurrency: how many events a process works on at a time.
         lease: seconds until another worker takes over the event of one that died.
@@ -52,6 +55,7 @@ class Conf:
     database: str = "default"
     durability: Literal["strict", "best_effort"] = "strict"
     notify: bool = True
+    spool: str | os.PathLike[str] | None = None
     worker: bool = True
     concurrency: int = 10
     lease: float = LEASE
@@ -126,13 +130,10 @@ def build(conf: Conf) -> Hookcatch:
     def clock() -> float:
         return hooks.clock()
 
+    options = ServerOptions(conf.durability, notify=conf.notify)
+    inbox = DjangoInbox(conf.database, clock=clock, options=options, is_test=is_test)
     hooks = ProjectHooks(
-        DjangoInbox(
-            conf.database,
-            clock=clock,
-            options=ServerOptions(conf.durability, notify=conf.notify),
-            is_test=is_test,
-        ),
+        inbox if conf.spool is None else SpooledDjangoInbox(inbox, Spool(conf.spool), is_test=is_test),
         public_url=conf.public_url,
         concurrency=conf.concurrency,
         worker=conf.worker,

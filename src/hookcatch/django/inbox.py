@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from hookcatch.core.errors import ConfigurationError, HookcatchError
-from hookcatch.core.model import Lease, Run
+from hookcatch.core.model import Accepted, Claim, Duplicate, Duplicates, Lease, NewEvent, Run
 from hookcatch.core.ports import Clock, Transaction
 from hookcatch.inbox.locks import WriteLock
 from hookcatch.inbox.shared import migrations
 from hookcatch.inbox.shared.dialect import Db
 from hookcatch.inbox.shared.inbox import NoLock, ServerInbox, ServerOptions
+from hookcatch.inbox.spool import Spool, SpooledInbox
 from hookcatch.inbox.writer import Lock
 
 from . import sqlite
@@ -83,6 +84,37 @@ class DjangoInbox(ServerInbox):
     def transaction(self, lease: Lease, run: Run) -> Transaction:
         """See `Inbox.transaction`: `transaction.atomic()` on this thread's connection, which is what it gives."""
         return DjangoTransaction(self.driver, _lock(self.alias), lease, self._clock.there(run))
+
+
+class SpooledDjangoInbox(SpooledInbox):
+    """The same with a spool in front. In tests there is none: they see the database at once.
+
+    Args:
+        store: the inbox in the database.
+        spool: see Spool.
+        is_test: see DjangoInbox.
+    """
+
+    def __init__(self, store: DjangoInbox, spool: Spool, *, is_test: Callable[[], bool]) -> None:
+        super().__init__(store, spool)
+        self.alias: str = store.alias
+        self._is_test = is_test
+
+    def open(self) -> None:
+        """See `Inbox.open`."""
+        if not self._is_test():
+            super().open()
+
+    def accept(
+        self,
+        events: Sequence[NewEvent],
+        *,
+        claim: Claim | None = None,
+        duplicates: Duplicates = Duplicates(),
+    ) -> Future[tuple[Accepted | Duplicate, ...]]:
+        """See `Inbox.accept`."""
+        accept = self.store.accept if self._is_test() else super().accept
+        return accept(events, claim=claim, duplicates=duplicates)
 
 
 def _lock(alias: str) -> Lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -12,6 +13,7 @@ from hookcatch.core.ports import Clock, Inbox
 
 if TYPE_CHECKING:
     from .shared.inbox import ServerOptions
+    from .spool import Spool
 
 FORMS = (
     "memory:, sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user:password@host/database, "
@@ -36,6 +38,13 @@ def open_inbox(url: str, *, clock: Clock) -> Inbox:
     if make is None:
         raise ConfigurationError(f"no inbox is called {scheme!r}: write {FORMS}")
     return make(url, clock)
+
+
+def behind_spool(inbox: Inbox, place: str | os.PathLike[str] | Spool) -> Inbox:
+    """The inbox, with a spool in front of it. Raises ConfigurationError for one that cannot have any."""
+    from .spool import Spool, SpooledInbox
+
+    return SpooledInbox(inbox, place if isinstance(place, Spool) else Spool(place))
 
 
 def _memory(url: str, clock: Clock) -> Inbox:

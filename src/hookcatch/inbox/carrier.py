@@ -89,7 +89,7 @@ class Carrier:
             except Exception as why:
                 self._file.set_aside(oldest, str(why)).result()
                 log.exception(
-                    "the store takes others and not this delivery: it stays in %s and is tried again at the next start",
+                    "the store takes others and not this delivery: it stays in %s, to be tried at the next start",
                     self._file.place,
                 )
             self._strikes = 0

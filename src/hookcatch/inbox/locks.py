@@ -105,19 +105,16 @@ class Turn:
     def tried(self) -> Iterator[bool]:
         """Whether it is ours as long as the block runs. OSError when the file cannot be opened."""
         self._files = self._files or _open((self._path,))
+        file = self._files[0]
         try:
-            flock(self._files[0], EXCLUSIVE | NOW)
+            flock(file, EXCLUSIVE | NOW)
         except BlockingIOError:
             yield False
             return
         try:
             yield True
         finally:
-            self._give_back()
-
-    def _give_back(self) -> None:
-        if self._files:
-            flock(self._files[0], UNLOCK)
+            flock(file, UNLOCK)
 
     def close(self) -> None:
         """Let go of the file; see `WriteLock.close`."""

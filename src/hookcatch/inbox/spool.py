@@ -5,8 +5,8 @@ and brought to the store when it is back.
                with all that are under way, and from then on it is
     SPOOLING   deliveries go to the spool, and a thread brings the oldest to the store, over and over. When few are
                left it is
-    HOLDING    for a moment: deliveries go nowhere until the last that this process spooled are in the store. Then they
-               follow, and it is DIRECT again; or, if the store is away once more, SPOOLING
+    HOLDING    for a moment: deliveries go nowhere until the last that this process spooled are in the store. Then
+               they follow, and it is DIRECT again; or, if the store is away once more, SPOOLING
 
 So whatever a process acknowledged is in the store, or before it on the way there, when its next delivery comes.
 A commit whose outcome is not known is brought again: `accept` with the same keys is harmless.
@@ -34,6 +34,7 @@ from .passing import Passing
 from .rules import Resolved, failed
 from .spool_file import SpoolFile
 from .sqlite_file import SqliteOptions
+from .writer import Answer
 
 TICK = 0.25
 """Seconds between looks at what is under way, and at first between tries to reach the store."""
@@ -89,7 +90,7 @@ class _Delivery:
     events: Sequence[NewEvent]
     duplicates: Duplicates
     due: float
-    answer: Future[Answers] = field(default_factory=Future)
+    answer: Answer[Answers] = field(default_factory=Answer)
 
 
 class SpooledInbox(Passing):
@@ -157,13 +158,14 @@ class SpooledInbox(Passing):
             log.warning("%s. Until then deliveries are spooled in %s", why, self.spool.place)
         try:
             self.spool.try_again().result()
-            oldest, _ = self.spool.span().result()
+            left = self.spool.status().deliveries
         except InboxUnavailable as why:
             raise ConfigurationError(f"the spool in {self.spool.place} cannot be read: {why}") from why
-        if oldest:
-            log.warning("deliveries were left in the spool %s, and are drained", self.spool.place)
-        self._mode = Mode.DIRECT if self._store_is_open and not oldest else Mode.SPOOLING
+        if left:
+            log.warning("%d deliveries were left in the spool %s, and are drained", left, self.spool.place)
+        self._mode = Mode.DIRECT if self._store_is_open and not left else Mode.SPOOLING
         self._since = self._timer()
+        self._next_word = self._since + TELL
 
     def _open_store(self) -> None:
         if not self._store_is_open:
@@ -266,10 +268,8 @@ class SpooledInbox(Passing):
         try:
             if self._carrier.carry(self._patience / 2):
                 self._next_look = self._timer()
-        except (
-            Exception
-        ) as why:  # as good as none: whoever has something to deliver finds out about the store
-            log.debug("what is in the spool cannot be drained now: %r", why)
+        except Exception as why:  # of no matter here: the next delivery finds out about the store
+            log.debug("the spool cannot be drained now: %r", why)
 
     def _drain(self) -> float:
         """Bring some to the store; the seconds until the next try."""
@@ -299,16 +299,6 @@ class SpooledInbox(Passing):
             )
         rest, self._rest = self._rest, min(REST, 2 * self._rest)
         return rest
-
-    def _how_much(self) -> str:
-        try:
-            status = self.spool.status()
-        except InboxUnavailable as why:
-            return f"the store is away, and the spool cannot be read: {why}"
-        away = self._timer() - self._since
-        return (
-            f"the store is away for {away:.0f} s, {status.deliveries} deliveries wait in {self.spool.place}"
-        )
 
     def _change_over(self) -> None:
         """Bring the last ones while deliveries are held, and let these follow. Raises if that is not done in time."""

@@ -1,8 +1,8 @@
 """The spool's file: deliveries in a row, which wait on this machine's disk for the store.
 
-A row is an event as `Inbox.accept` was given it; the rows of one call stand side by side. It is a SQLite file under the
-inbox's own rules (SEMANTICS 10), with its group commit, its lock between processes and its floor. Whoever looks into it
-does so through the writer as well: one process at a time has the file, which keeps out the race of old SQLites.
+A row is an event as `Inbox.accept` was given it; the rows of one call stand side by side. It is a SQLite file under
+the inbox's own rules (SEMANTICS 10), with its group commit, its lock between processes and its floor. Whoever looks
+into it does so through the writer as well, so that one process at a time has the file.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is in a spool. `since` is when the oldest of it was received; `aside` says of deliveries that the store did
-    not take, by the id of their first event, why."""
+    """What is in a spool. `since` is when the oldest of it was received. `aside` has the deliveries that the store
+    did not take, each by the id of its first event, and why."""
 
     deliveries: int
     events: int
@@ -127,7 +127,7 @@ class SpoolFile:
             if not self._opened:
                 if not self.place.is_dir():
                     raise ConfigurationError(
-                        f"the spool's directory {self.place} does not exist: create it, for this user alone (chmod 700)"
+                        f"the spool's directory {self.place} does not exist: create it, for this user alone"
                     )
                 sqlite_file.check_place(self.path, self.options)
                 try:
@@ -176,7 +176,7 @@ class SpoolFile:
         return self._writer.submit(lambda connection: _append(connection, ready, duplicates))
 
     def span(self) -> Future[tuple[int, int]]:
-        """The numbers of the oldest and the newest row that wait, after all that was appended before; 0 if none does."""
+        """The numbers of the oldest and the newest row that wait, after all that was appended before; 0 for none."""
         return self._writer.submit(_span)
 
     def oldest(self, limit: int, *, after: int = 0) -> Future[list[Waiting]]:

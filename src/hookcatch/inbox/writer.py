@@ -76,7 +76,7 @@ _BROKEN = frozenset(
 log: logging.Logger = logging.getLogger("hookcatch.inbox")
 
 
-class _Answer(Future[T]):
+class Answer(Future[T]):
     """A future that its waiter cannot take back; cheaper than one that is set running."""
 
     def cancel(self) -> bool:
@@ -132,7 +132,7 @@ class Writer(Generic[C]):
 
     def submit(self, op: Op[C, T], *, wakes: bool = False) -> Future[T]:
         """Have it written. The future cannot be cancelled: a caller that stops waiting changes nothing."""
-        future: Future[T] = _Answer()
+        future: Future[T] = Answer()
         with self._entry:
             if self._thread is None:
                 self._start()

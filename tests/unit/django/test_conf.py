@@ -15,6 +15,8 @@ django_project.set_up()
 
 from hookcatch.django.conf import KEYS, build, read  # noqa: E402
 from hookcatch.django.handlers import DjangoRouter  # noqa: E402
+from hookcatch.django.inbox import SpooledDjangoInbox  # noqa: E402
+from hookcatch.inbox.spool import Spool  # noqa: E402
 
 SOURCE = {"provider": "standard_webhooks", "secret": whsec(0)}
 
@@ -59,6 +61,24 @@ def test_the_settings_are_what_the_hookcatch_does():
     assert (hooks.concurrency, hooks.embedded, hooks._named_inbox().alias) == (3, False, "django-sqlite")
     assert hooks._named_inbox().options.durability == "best_effort"
     assert set(given) < set(KEYS)
+
+
+def test_a_spool_stands_in_front_of_the_database_but_in_tests(tmp_path):
+    place = tmp_path / "none"
+    hooks = build(read({"SOURCES": {"shop": SOURCE}, "DATABASE": "django-sqlite", "SPOOL": str(place)}))
+    inbox = hooks._named_inbox()
+    assert inbox.alias == "django-sqlite"
+    with pytest.raises(ConfigurationError, match=r"spool's directory .*none does not exist"):
+        hooks.inbox()
+    testing = SpooledDjangoInbox(inbox.store, Spool(place), is_test=lambda: True)
+    testing.open()
+    asked = []
+    inbox.store.accept = lambda events, **options: asked.append(options)
+    testing.accept([], claim=None)
+    assert [*asked[0]] == ["claim", "duplicates"]
+    place.mkdir()
+    real = SpooledDjangoInbox(inbox.store, Spool(place, disk_floor=0), is_test=lambda: False)
+    assert real.accept([]).result() == ()
 
 
 def test_an_async_handler_cannot_be_atomic():
