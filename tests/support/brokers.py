@@ -47,3 +47,33 @@ def clean_nats(name: str) -> None:
 
 def clean_nothing(name: str) -> None:
     """Where what was made goes by itself."""
+
+
+def left_in_redis(name: str) -> int:
+    """How many messages a stream has."""
+    with Redis.from_url(REDIS_URL) as redis:
+        return int(redis.xlen(name))
+
+
+def left_in_rabbitmq(name: str) -> int:
+    """How many messages a queue has that are not in somebody's hands."""
+
+    async def left() -> int:
+        async with await aio_pika.connect(RABBITMQ_URL) as connection:
+            channel = await connection.channel()
+            queue = await channel.declare_queue(name, passive=True)
+            return queue.declaration_result.message_count or 0
+
+    return asyncio.run(left())
+
+
+def left_in_nats(name: str) -> int:
+    """How many messages a stream has."""
+
+    async def left() -> int:
+        client = await nats.connect(NATS_URL)
+        info = await client.jetstream().stream_info(name)
+        await client.close()
+        return info.state.messages
+
+    return asyncio.run(left())

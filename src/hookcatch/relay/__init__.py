@@ -71,12 +71,16 @@ before it says AGAIN."""
 
 @runtime_checkable
 class Consumer(Engine, Protocol):
-    """An engine without workers of its own: `hookcatch consume` takes what was sent from it."""
+    """An engine without workers of its own: `hookcatch consume` takes from it what was sent."""
 
     async def consume(self, perform: Perform, *, concurrency: int, stopping: asyncio.Event) -> None:
         """Take messages and perform them, `concurrency` at a time, until `stopping` is set; then return when those
         in hand are done. A message is acknowledged after it was performed. Failures of the broker are waited out;
         raises ConfigurationError where a message that it has confirmed can be lost."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what was opened to send. In the loop that has sent, at its end."""
         ...
 
 
@@ -141,6 +145,11 @@ class Envelopes:
                 f"over and where they are worked on: {why}"
             ) from None
         return (source, tenant, event_id), token
+
+    async def close(self) -> None:
+        """See `core.ports.Relay`."""
+        if isinstance(self.engine, Consumer):
+            await self.engine.close()
 
     def check(self, inbox: Inbox) -> None:
         """Raises ConfigurationError where events could not be worked on elsewhere, or be lost on the way."""

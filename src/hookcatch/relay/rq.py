@@ -46,7 +46,7 @@ class RqEngine:
     def check(self) -> None:
         """Raises ConfigurationError where the workers would not find the app, or where there is nothing for them."""
         _load(self._app)
-        if not self._queue._is_async:
+        if not self._queue.is_async:
             raise ConfigurationError("this RQ queue hands nothing to a worker: leave is_async=False out")
 
 

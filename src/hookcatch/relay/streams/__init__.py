@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, Generic, Protocol, TypeVar
 
 from hookcatch.observe.logs import logger
@@ -71,24 +71,42 @@ class Stream(Protocol):
 class Outlet(Generic[C]):
     """The connection through which a loop sends: opened by whoever sends first, and again once it is gone."""
 
-    def __init__(self, connect: Callable[[], Awaitable[C]], is_gone: Callable[[C], bool]) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[C]],
+        *,
+        is_gone: Callable[[C], bool],
+        close: Callable[[C], Awaitable[None]],
+    ) -> None:
         self._connect = connect
         self._is_gone = is_gone
+        self._close = close
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connecting: asyncio.Lock = asyncio.Lock()
         self._connection: C | None = None
 
     async def get(self) -> C:
         """It, in the running loop."""
-        loop = asyncio.get_running_loop()
-        if (
-            loop is not self._loop
-        ):  # a fork's child, or a runtime after another: nothing of the old loop is of use
-            self._loop, self._connecting, self._connection = loop, asyncio.Lock(), None
+        self._forget_another_loop()
         async with self._connecting:
             if self._connection is None or self._is_gone(self._connection):
                 self._connection = await self._connect()
             return self._connection
+
+    async def close(self) -> None:
+        """Close it, if the running loop has one. It is opened again when it is needed."""
+        self._forget_another_loop()
+        connection, self._connection = self._connection, None
+        if connection is not None and not self._is_gone(connection):
+            with suppress(Exception):  # what breaks at a goodbye is gone as well
+                async with asyncio.timeout(PATIENCE):
+                    await self._close(connection)
+
+    def _forget_another_loop(self) -> None:
+        """In a fork's child, or in a runtime after another, nothing of the old loop is of use."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._connecting, self._connection = loop, asyncio.Lock(), None
 
 
 def look_now(look: Callable[[], Coroutine[Any, Any, None]], stream: Stream) -> None:

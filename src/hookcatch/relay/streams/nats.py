@@ -63,7 +63,9 @@ class NatsStream:
         self._subject = subject or stream
         self._consumer = consumer
         self._options = options
-        self._outlet = Outlet(self._connect, lambda client: client.is_closed)
+        self._outlet = Outlet(
+            self._connect, is_gone=lambda client: client.is_closed, close=lambda client: client.close()
+        )
 
     async def send(self, message: str) -> None:
         """Returns when the stream has it. A message is known by its text, which is that of one lease."""
@@ -80,6 +82,10 @@ class NatsStream:
     async def consume(self, perform: Perform, *, concurrency: int, stopping: asyncio.Event) -> None:
         """See `hookcatch.relay.Consumer`."""
         await consume(self, perform, concurrency=concurrency, stopping=stopping)
+
+    async def close(self) -> None:
+        """See `hookcatch.relay.Consumer`."""
+        await self._outlet.close()
 
     @asynccontextmanager
     async def open(self, concurrency: int) -> AsyncIterator[_Inlet]:

@@ -47,13 +47,17 @@ class RabbitQueue:
         self._queue = queue
         self._arguments = dict(arguments or {})
         self._options = options
-        self._outlet = Outlet(self._open_channel, lambda channel: channel.is_closed)
+        self._outlet = Outlet(
+            self._open_sending,
+            is_gone=lambda sending: sending.channel.is_closed,
+            close=lambda sending: sending.connection.close(),
+        )
 
     async def send(self, message: str) -> None:
         """Returns when RabbitMQ has it on disk, in the queue: it is persistent, mandatory, and confirmed."""
-        channel = await self._outlet.get()
+        sending = await self._outlet.get()
         persistent = aio_pika.Message(message.encode(), delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
-        await channel.default_exchange.publish(persistent, self._queue, mandatory=True)
+        await sending.channel.default_exchange.publish(persistent, self._queue, mandatory=True)
 
     def check(self) -> None:
         """Raises ConfigurationError for a queue that may drop what it has confirmed."""
@@ -67,6 +71,10 @@ class RabbitQueue:
     async def consume(self, perform: Perform, *, concurrency: int, stopping: asyncio.Event) -> None:
         """See `hookcatch.relay.Consumer`."""
         await consume(self, perform, concurrency=concurrency, stopping=stopping)
+
+    async def close(self) -> None:
+        """See `hookcatch.relay.Consumer`."""
+        await self._outlet.close()
 
     @asynccontextmanager
     async def open(self, concurrency: int) -> AsyncIterator[_Inlet]:
@@ -88,11 +96,11 @@ class RabbitQueue:
         connection: AbstractConnection = await aio_pika.connect(self._url, **self._options)
         return connection
 
-    async def _open_channel(self) -> AbstractChannel:
+    async def _open_sending(self) -> _Sending:
         connection = await self._connect()
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         await self._declared(channel)
-        return channel
+        return _Sending(connection, channel)
 
     async def _declared(self, channel: AbstractChannel) -> AbstractQueue:
         try:
@@ -102,6 +110,12 @@ class RabbitQueue:
                 f"{self.name} is there, and not as it should be: it has to be durable, and to have been declared "
                 f"with the arguments that you give: {why}"
             ) from why
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    connection: AbstractConnection
+    channel: AbstractChannel
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,10 @@ class RedisStream:
         """See `hookcatch.relay.Consumer`."""
         await consume(self, perform, concurrency=concurrency, stopping=stopping)
 
+    async def close(self) -> None:
+        """See `hookcatch.relay.Consumer`."""
+        self._sending.close()
+
     @asynccontextmanager
     async def open(self, concurrency: int) -> AsyncIterator[_Inlet]:
         """See `Stream`."""
