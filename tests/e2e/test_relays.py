@@ -3,6 +3,7 @@ killed."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -196,7 +197,9 @@ def test_the_handlers_run_where_the_engine_works_and_whoever_kills_it_loses_noth
     the_engines_workers_run_the_handlers_of_either_colour_once(stage, relay)
     assert engine.is_alive()
     what_a_handler_raises_is_tried_again_by_us(stage)
-    an_engine_that_is_killed_in_the_middle_loses_nothing(stage, engine)
+    another = an_engine_that_is_killed_in_the_middle_loses_nothing(stage, engine)
+    if stage.way.worker == CONSUME:
+        a_stop_ends_what_is_ours_in_peace([relay, another])
 
 
 def the_engines_workers_run_the_handlers_of_either_colour_once(stage: Stage, relay: Process):
@@ -218,17 +221,28 @@ def what_a_handler_raises_is_tried_again_by_us(stage: Stage):
     assert [attempt for _, _, attempt, _ in stage.ledger(["failing"])] == ["1", "2"]
 
 
-def an_engine_that_is_killed_in_the_middle_loses_nothing(stage: Stage, engine: Process):
+def an_engine_that_is_killed_in_the_middle_loses_nothing(stage: Stage, engine: Process) -> Process:
     sent = names("killed", 60)
     stage.send("order.created", sent)
     stage.wait(lambda: len(stage.ledger(sent)) >= 10, "some are done")
     engine.kill()
-    stage.engine()
+    another = stage.engine()
     stage.wait_for_the_end(sent)
     ran = Counter(name for name, *_ in stage.ledger(sent))
     assert set(ran) == set(sent)
     # two were in work when it was killed; each may have written its line without having said so
     assert sum(ran.values()) <= 62
+    return another
+
+
+def a_stop_ends_what_is_ours_in_peace(processes: Sequence[Process]):
+    for one in processes:
+        asyncio.run(one.stop())
+        said = one.log.read_text()
+        assert "stopping: what runs gets 25 s to end" in said
+        assert not [bad for bad in ("Traceback", "destroyed", "never retrieved", "ERROR") if bad in said], (
+            said
+        )
 
 
 @pytest.mark.parametrize("stage", ["celery-redis"], indirect=True)  # the engine has no part in it

@@ -75,8 +75,9 @@ class Consumer(Engine, Protocol):
 
     async def consume(self, perform: Perform, *, concurrency: int, stopping: asyncio.Event) -> None:
         """Take messages and perform them, `concurrency` at a time, until `stopping` is set; then return when those
-        in hand are done. A message is acknowledged after it was performed. Failures of the broker are waited out;
-        raises ConfigurationError where a message that it has confirmed can be lost."""
+        in hand are done. A message is acknowledged after it was performed. Failures of the broker are better
+        waited out: what is raised ends the command. ConfigurationError where a message that it has confirmed can be
+        lost."""
         ...
 
     async def close(self) -> None:
