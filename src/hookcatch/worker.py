@@ -138,6 +138,8 @@ class Worker:
             silence()
             housekeeping.cancel()
             await self.drain()
+            if self.app.relay is not None:
+                await self.app.relay.close()
 
     def stop(self) -> None:
         """Claim nothing more; `run` returns when what runs has ended, or after DRAIN seconds."""
@@ -183,6 +185,11 @@ class Worker:
             else:
                 answer.set_result(await hand_over(lease, relay, self.ports))
                 self._rest = 0.0
+        except LeaseLost as why:
+            if relay is not None:  # it has confirmed, and was faster than we: it works on the event already
+                self._rest = 0.0
+            self._tell_unsettled(lease, why, logging.WARNING if relay is None else logging.DEBUG)
+            answer.set_exception(why)
         except RelayUnavailable as why:
             answer.set_exception(why)
             self.ports.inbox.release([lease])
@@ -192,16 +199,19 @@ class Worker:
             self.ports.inbox.release([lease])
             raise
         except Exception as why:  # one event's trouble is not the worker's
-            expected = isinstance(why, LeaseLost | InboxUnavailable)
-            logger.log(
-                logging.WARNING if expected else logging.ERROR,
-                "event %s of %s was not settled: %r",
-                escape(lease.event.id),
-                lease.event.source,
-                why,
-                exc_info=None if expected else why,
-            )
+            expected = isinstance(why, InboxUnavailable)
+            self._tell_unsettled(lease, why, logging.WARNING if expected else logging.ERROR)
             answer.set_exception(why)
+
+    def _tell_unsettled(self, lease: Lease, why: Exception, level: int) -> None:
+        logger.log(
+            level,
+            "event %s of %s was not settled: %r",
+            escape(lease.event.id),
+            lease.event.source,
+            why,
+            exc_info=why if level >= logging.ERROR else None,
+        )
 
     def _take_a_rest(self, why: RelayUnavailable) -> None:
         """Let the broker come back. All that wait stay as they are."""

@@ -1,7 +1,9 @@
-"""Every engine that a relay knows, with its real worker and its real broker: nothing is lost, whoever is killed."""
+"""Every engine and stream that a relay knows, with its real worker and its real broker: nothing is lost, whoever is
+killed."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -20,7 +22,16 @@ from lab.processes import Process, free_port
 
 from hookcatch import Hookcatch
 from hookcatch.core.ports import Query
-from support.databases import POSTGRES, RABBITMQ, REDIS, Service
+from support.brokers import (
+    NATS_URL,
+    RABBITMQ_URL,
+    REDIS_URL,
+    clean_nats,
+    clean_nothing,
+    clean_rabbitmq,
+    clean_redis,
+)
+from support.databases import NATS, POSTGRES, RABBITMQ, REDIS, Service
 from support.edges import post, wsgi_app
 
 TESTS = Path(__file__).parents[1]
@@ -40,32 +51,41 @@ CELERY = (
 
 @dataclass(frozen=True)
 class Way:
-    """An engine on a broker: what its worker is called with."""
+    """An engine or a stream on a broker: what its worker is called with."""
 
     engine: str
     broker: str
     worker: tuple[str, ...]
     service: Service
+    clean: Callable[[str], None]
 
 
 PROCRASTINATE = ("-m", "procrastinate", "--app", "support.relayed.engine")
+CONSUME = ("-m", "hookcatch", "consume", "support.relayed:hooks", "--concurrency", "2")
+
+
+def on_redis(engine: str, *worker: str) -> Way:
+    return Way(engine, REDIS_URL, worker, REDIS, clean_redis)
+
 
 WAYS = {
-    "celery-redis": Way("celery", "redis://127.0.0.1:6379/9", CELERY, REDIS),
-    "celery-rabbitmq": Way("celery", "amqp://guest:guest@127.0.0.1:5672//", CELERY, RABBITMQ),
-    "dramatiq-redis": Way(
-        "dramatiq",
-        "redis://127.0.0.1:6379/9",
-        ("-m", "dramatiq", "support.relayed:engine", "-p", "1", "-t", "2"),
-        REDIS,
+    "celery-redis": on_redis("celery", *CELERY),
+    "celery-rabbitmq": Way("celery", RABBITMQ_URL, CELERY, RABBITMQ, clean_rabbitmq),
+    "dramatiq-redis": on_redis("dramatiq", "-m", "dramatiq", "support.relayed:engine", "-p", "1", "-t", "2"),
+    "procrastinate": Way(
+        "procrastinate", "", (*PROCRASTINATE, "worker", "--concurrency", "2"), POSTGRES, clean_nothing
     ),
-    "procrastinate": Way("procrastinate", "", (*PROCRASTINATE, "worker", "--concurrency", "2"), POSTGRES),
-    "taskiq-redis": Way(
-        "taskiq",
-        "redis://127.0.0.1:6379/9",
-        ("-m", "taskiq", "worker", "support.relayed:engine", "-w", "1", "--max-async-tasks", "2"),
-        REDIS,
+    "taskiq-redis": on_redis(
+        "taskiq", "-m", "taskiq", "worker", "support.relayed:engine", "-w", "1", "--max-async-tasks", "2"
     ),
+    "rq": on_redis(
+        "rq", "-m", "rq.cli", "worker", "--config", "support.relayed", "--url", REDIS_URL, "{queue}"
+    ),
+    "saq-redis": on_redis("saq", "-m", "saq", "support.relayed.settings"),
+    "huey-redis": on_redis("huey", "-m", "huey.bin.huey_consumer", "support.relayed.engine", "-w", "2"),
+    "nats": Way("nats", NATS_URL, CONSUME, NATS, clean_nats),
+    "rabbitmq": Way("rabbitmq", RABBITMQ_URL, CONSUME, RABBITMQ, clean_rabbitmq),
+    "redis": on_redis("redis", *CONSUME),
 }
 
 
@@ -108,7 +128,7 @@ class Stage:
         return self.start("-m", "hookcatch", "worker", "support.relayed:hooks")
 
     def engine(self) -> Process:
-        return self.start(*self.way.worker)
+        return self.start(*(word.format(queue=self.queue) for word in self.way.worker))
 
     def send(self, type: str, ids: Sequence[str]) -> None:
         """Deliver events, signed, until each is acknowledged."""
@@ -116,23 +136,23 @@ class Stage:
             answer = post(self.edge, self.hooks.sources["shop"].sign(type, {"a": 1}, id=one))
             assert answer.status == 200
 
-    def ledger(self) -> list[tuple[str, str, str, str]]:
-        """Id, handler, attempt and process of every run."""
+    def ledger(self, of: Sequence[str]) -> list[tuple[str, str, str, str]]:
+        """Id, handler, attempt and process of every run of these."""
         written = self.folder / "ledger"
         lines = written.read_text().splitlines() if written.exists() else []
-        return [tuple(line.split()) for line in lines]  # type: ignore[misc]
+        return [(name, *rest) for name, *rest in map(str.split, lines) if name in of]  # type: ignore[misc]
 
-    def states(self) -> Counter[str]:
-        return Counter(event.state for event in self.hooks.inbox().find(Query(limit=1000)))
+    def states(self, of: Sequence[str]) -> Counter[str]:
+        return Counter(event.state for event in self.hooks.inbox().find(Query(limit=1000)) if event.id in of)
 
     def wait(self, condition: Callable[[], Any], what: str) -> None:
         deadline = time.monotonic() + 60
         while not condition():
-            assert time.monotonic() < deadline, f"{what}: {self.states()}; {self.logs()}"
+            assert time.monotonic() < deadline, f"{what}: {self.logs()}"
             time.sleep(0.05)
 
-    def wait_for_the_end(self, number: int) -> None:
-        self.wait(lambda: self.states()["succeeded"] == number, f"{number} events succeed")
+    def wait_for_the_end(self, of: Sequence[str]) -> None:
+        self.wait(lambda: self.states(of)["succeeded"] == len(of), f"{len(of)} events succeed")
 
     def logs(self) -> str:
         return "\n".join(one.log.read_text()[-2000:] for one in self.started)
@@ -141,6 +161,7 @@ class Stage:
         for process in self.started:
             process.kill()
         self.edge.close()
+        self.way.clean(self.queue)
 
 
 @pytest.fixture(params=WAYS)
@@ -166,76 +187,117 @@ def jobs() -> Iterator[str]:
         POSTGRES.say(POSTGRES.home, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def names(number: int) -> list[str]:
-    return [f"evt_{n:03}" for n in range(number)]
+def names(word: str, number: int) -> list[str]:
+    return [f"{word}_{n:03}" for n in range(number)]
 
 
-def test_the_engines_workers_run_the_handlers_of_either_colour_once(stage: Stage):
+def test_the_handlers_run_where_the_engine_works_and_whoever_kills_it_loses_nothing(stage: Stage):
+    """One story, for the processes are most of what it costs."""
     relay, engine = stage.relay(), stage.engine()
-    stage.send("order.created", names(20))
+    the_engines_workers_run_the_handlers_of_either_colour_once(stage, relay)
+    assert engine.is_alive()
+    what_a_handler_raises_is_tried_again_by_us(stage)
+    another = an_engine_that_is_killed_in_the_middle_loses_nothing(stage, engine)
+    if stage.way.worker == CONSUME:
+        a_stop_ends_what_is_ours_in_peace([relay, another])
+
+
+def the_engines_workers_run_the_handlers_of_either_colour_once(stage: Stage, relay: Process):
+    plain = names("plain", 20)
+    stage.send("order.created", plain)
     stage.send("order.paid", ["paid"])
     stage.send("order.unheard", ["unheard"])
-    stage.wait(lambda: stage.states() == {"succeeded": 21, "ignored": 1}, "all end")
-    ran = stage.ledger()
-    assert sorted(name for name, *_ in ran) == [*names(20), "paid"]
+    stage.wait_for_the_end([*plain, "paid"])
+    stage.wait(lambda: stage.states(["unheard"]) == {"ignored": 1}, "what nobody hears ends")
+    ran = stage.ledger([*plain, "paid"])
+    assert sorted(name for name, *_ in ran) == sorted([*plain, "paid"])
     assert {attempt for _, _, attempt, _ in ran} == {"1"}
     assert str(relay.pid) not in {pid for *_, pid in ran}
-    assert engine.is_alive()
 
 
-def test_what_a_handler_raises_is_tried_again_by_us(stage: Stage):
-    stage.relay(), stage.engine()
-    stage.send("order.failing", ["evt"])
-    stage.wait_for_the_end(1)
-    assert [(name, attempt) for name, _, attempt, _ in stage.ledger()] == [("evt", "1"), ("evt", "2")]
+def what_a_handler_raises_is_tried_again_by_us(stage: Stage):
+    stage.send("order.failing", ["failing"])
+    stage.wait_for_the_end(["failing"])
+    assert [attempt for _, _, attempt, _ in stage.ledger(["failing"])] == ["1", "2"]
 
 
-def test_an_engine_that_is_killed_in_the_middle_loses_nothing(stage: Stage):
-    stage.relay()
-    engine = stage.engine()
-    stage.send("order.created", names(60))
-    stage.wait(lambda: len(stage.ledger()) >= 10, "some are done")
+def an_engine_that_is_killed_in_the_middle_loses_nothing(stage: Stage, engine: Process) -> Process:
+    sent = names("killed", 60)
+    stage.send("order.created", sent)
+    stage.wait(lambda: len(stage.ledger(sent)) >= 10, "some are done")
     engine.kill()
-    stage.engine()
-    stage.wait_for_the_end(60)
-    ran = Counter(name for name, *_ in stage.ledger())
-    assert set(ran) == set(names(60))
+    another = stage.engine()
+    stage.wait_for_the_end(sent)
+    ran = Counter(name for name, *_ in stage.ledger(sent))
+    assert set(ran) == set(sent)
     # two were in work when it was killed; each may have written its line without having said so
     assert sum(ran.values()) <= 62
+    return another
+
+
+def a_stop_ends_what_is_ours_in_peace(processes: Sequence[Process]):
+    for one in processes:
+        asyncio.run(one.stop())
+        said = one.log.read_text()
+        assert "stopping: what runs gets 25 s to end" in said
+        assert not [bad for bad in ("Traceback", "destroyed", "never retrieved", "ERROR") if bad in said], (
+            said
+        )
 
 
 @pytest.mark.parametrize("stage", ["celery-redis"], indirect=True)  # the engine has no part in it
 def test_a_relay_that_is_killed_in_the_middle_loses_nothing(stage: Stage):
-    stage.send("order.created", names(60))
+    sent = names("evt", 60)
+    stage.send("order.created", sent)
     relay = stage.relay()
     stage.engine()
-    stage.wait(lambda: len(stage.ledger()) >= 5, "some are done")
+    stage.wait(lambda: len(stage.ledger(sent)) >= 5, "some are done")
     relay.kill()
     stage.relay()
-    stage.wait_for_the_end(60)
-    assert Counter(name for name, *_ in stage.ledger()) == Counter(names(60))
+    stage.wait_for_the_end(sent)
+    assert Counter(name for name, *_ in stage.ledger(sent)) == Counter(sent)
 
 
-def test_while_the_broker_is_down_events_wait_and_lose_no_attempt(tmp_path: Path):
-    redis = shutil.which("redis-server")
-    if redis is None:
-        pytest.skip("needs redis-server, to stop it")
-    port = free_port()
-    stage = Stage(tmp_path, WAYS["celery-redis"], f"redis://127.0.0.1:{port}/0")
-    argv = [redis, "--port", str(port), "--save", "", "--appendonly", "no", "--dir", str(tmp_path)]
+REDIS_SERVER = ("redis-server", "--port", "{port}", "--save", "", "--appendonly", "no", "--dir", "{folder}")
+NATS_SERVER = (
+    "nats-server",
+    "--addr",
+    "127.0.0.1",
+    "--port",
+    "{port}",
+    "--jetstream",
+    "--store_dir",
+    "{folder}",
+)
+
+
+@pytest.mark.parametrize(
+    ("way", "url", "server"),
+    [
+        ("celery-redis", "redis://127.0.0.1:{port}/0", REDIS_SERVER),
+        ("nats", "nats://127.0.0.1:{port}", NATS_SERVER),
+    ],
+)
+def test_while_the_broker_is_down_events_wait_and_lose_no_attempt(
+    tmp_path: Path, way: str, url: str, server: Sequence[str]
+):
+    if shutil.which(server[0]) is None:
+        pytest.skip(f"needs {server[0]}, to stop it")
+    port, sent = free_port(), names("evt", 5)
+    stage = Stage(tmp_path, WAYS[way], url.format(port=port))
     try:
-        stage.relay()
-        stage.send("order.created", names(5))
+        stage.relay(), stage.engine()
+        stage.send("order.created", sent)
         stage.wait(lambda: "cannot be handed over" in stage.logs(), "the relay says so")
         assert {(one.state, one.attempt, one.lost) for one in stage.hooks.inbox().find(Query())} <= {
             ("pending", 0, 0),
             ("running", 1, 0),  # tried just now
         }
-        server = Process(argv, dict(os.environ), tmp_path / "redis.log")
-        server.start()
-        stage.started.append(server)
-        stage.engine()
-        stage.wait_for_the_end(5)
-        assert Counter(name for name, *_ in stage.ledger()) == Counter(names(5))
+        argv = [word.format(port=port, folder=tmp_path) for word in server]
+        broker = Process(argv, dict(os.environ), tmp_path / "broker.log")
+        broker.start()
+        stage.started.append(broker)
+        stage.wait_for_the_end(sent)
+        assert Counter(name for name, *_ in stage.ledger(sent)) == Counter(sent)
     finally:
         stage.close()

@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -205,3 +206,9 @@ default_pool_size = 2
 
 REDIS = Service("Redis", 6379, ("redis-server", "--daemonize", "yes", "--save", ""))
 RABBITMQ = Service("RabbitMQ", 5672, ("rabbitmq-server", "-detached"))
+NATS = Service(
+    "NATS",
+    4222,
+    ("start-stop-daemon", "--start", "--oknodo", "--background", "--exec", shutil.which("nats-server") or "none",
+     "--", "--addr", "127.0.0.1", "--jetstream", "--store_dir", str(Path(tempfile.gettempdir()) / "hookcatch-nats")),
+)  # fmt: skip

@@ -71,5 +71,53 @@ def taskiq() -> Any:
     return RedisStreamBroker(BROKER, queue_name=QUEUE)
 
 
-engine = {"celery": celery, "dramatiq": dramatiq, "procrastinate": procrastinate, "taskiq": taskiq}[ENGINE]()
+def rq() -> Any:
+    from redis import Redis
+    from rq import Queue
+
+    from hookcatch.relay.rq import RqEngine
+
+    return RqEngine(Queue(QUEUE, connection=Redis.from_url(BROKER)), "support.relayed:hooks")
+
+
+def saq() -> Any:
+    from saq.queue.redis import RedisQueue
+
+    return RedisQueue.from_url(BROKER, name=QUEUE)
+
+
+def huey() -> Any:
+    from huey import RedisHuey
+
+    return RedisHuey(QUEUE, url=BROKER)
+
+
+def nats() -> Any:
+    from hookcatch.relay.streams.nats import NatsStream
+
+    return NatsStream(BROKER, stream=QUEUE)
+
+
+def rabbitmq() -> Any:
+    from hookcatch.relay.streams.rabbitmq import RabbitQueue
+
+    return RabbitQueue(BROKER, queue=QUEUE)
+
+
+def redis() -> Any:
+    from hookcatch.relay.streams.redis import RedisStream
+
+    return RedisStream(BROKER, stream=QUEUE)
+
+
+ENGINES = (celery, dramatiq, procrastinate, taskiq, rq, saq, huey, nats, rabbitmq, redis)
+
+engine = next(make for make in ENGINES if make.__name__ == ENGINE)()
 hooks.relay(engine, SECRET, patience=4.0)
+
+
+def settings() -> dict[str, Any]:
+    """Of SAQ's worker."""
+    from hookcatch.relay.saq import functions
+
+    return {"queue": engine, "functions": functions(hooks), "concurrency": 2}

@@ -15,6 +15,9 @@ EXTRAS = {
     "tornado": ("tornado", "tornado"),
     "sqlalchemy": ("sqlalchemy", "sqlalchemy"),
     "google_functions": ("flask", "google-functions"),
+    "relay.streams.nats": ("nats", "nats"),
+    "relay.streams.rabbitmq": ("aio_pika", "rabbitmq"),
+    "relay.streams.redis": ("redis", "redis"),
 }
 
 

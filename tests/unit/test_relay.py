@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from celery import Celery
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.redis import RedisBroker
+from huey import MemoryHuey, RedisHuey
+from redis import Redis
+from rq import Queue
 
 import hookcatch.worker
 from hookcatch import Backoff, Event, Hookcatch
 from hookcatch.core.errors import ConfigurationError, InboxUnavailable, LeaseLost
 from hookcatch.core.model import Close
 from hookcatch.core.ports import Query
+from hookcatch.relay.rq import RqEngine
 from support.edges import post, wsgi_app
 from support.senders import whsec
 from support.world import Clock
@@ -33,6 +39,7 @@ class Engine:
         self.messages: list[str] = []
         self.down = False
         self.tries = 0
+        self.at_once: Callable[[str], object] = self.messages.append
 
     def check(self) -> None:
         """It keeps what it has."""
@@ -41,7 +48,7 @@ class Engine:
         self.tries += 1
         if self.down:
             raise ConnectionError("nobody listens")
-        self.messages.append(message)
+        self.at_once(message)
 
 
 @pytest.fixture
@@ -252,6 +259,27 @@ def test_an_engine_that_is_faster_than_the_relay_works_under_the_lease_that_it_w
     assert event(hooks).state == "succeeded"
 
 
+def test_an_engine_that_is_faster_than_the_relay_is_no_trouble_and_ends_its_rest(
+    hooks, engine, clock, caplog
+):
+    def work_on(message: str) -> None:
+        key, of = hooks._relayed().opened(message)
+        hooks.inbox().take(*key, of=of, token="engine", now=clock(), until=clock() + 60).result()
+
+    async def working() -> float:
+        worker = hooks.runtime().worker(asyncio.get_running_loop())
+        worker._rest = 8.0
+        await worker.run(until_idle=True, wait_for_retries=False)
+        return float(worker._rest)
+
+    engine.at_once = work_on
+    hooks.on("order.created")(lambda: None)
+    deliver(hooks)
+    assert asyncio.run(working()) == 0.0
+    hooks.runtime().close()
+    assert (engine.tries, event(hooks).state, "not settled" in caplog.text) == (1, "running", False)
+
+
 def test_a_handler_whose_event_was_discarded_meanwhile_is_in_other_hands(hooks, engine, caplog):
     @hooks.on("order.created")
     def handle() -> None:
@@ -297,7 +325,7 @@ def test_a_message_without_a_relay_is_an_error(place):
 
 
 def test_what_is_no_engine_is_told_which_are(place):
-    with pytest.raises(ConfigurationError, match="celery, dramatiq, procrastinate, taskiq"):
+    with pytest.raises(ConfigurationError, match="celery, dramatiq, huey, procrastinate, rq, saq, taskiq"):
         Hookcatch(place).relay(object(), SECRET)
 
 
@@ -348,3 +376,34 @@ def test_redis_answers_every_command(place, engine):
     hooks = Hookcatch(place, worker=False)
     hooks.relay(engine, SECRET)
     hooks.runtime().close()
+
+
+@pytest.mark.parametrize(
+    ("engine", "why"),
+    [
+        (RqEngine(Queue("hookcatch", connection=Redis()), "no_such_module:hooks"), "would not find"),
+        (RqEngine(Queue("hookcatch", connection=Redis()), "no_colon"), "write module:attribute"),
+        (RqEngine(Queue("hookcatch", connection=Redis()), "os:path"), "is module, not a Hookcatch"),
+        (MemoryHuey(), "MemoryStorage"),
+        (RedisHuey(immediate=True), "immediate=True"),
+    ],
+    ids=["no module", "no attribute", "no Hookcatch", "huey in memory", "huey at once"],
+)
+def test_what_hands_nothing_to_a_worker_of_its_own_is_refused(place, engine, why):
+    hooks = Hookcatch(place, worker=False)
+    hooks.relay(engine, SECRET)
+    with pytest.raises(ConfigurationError, match=why):
+        hooks.runtime()
+
+
+def test_a_queue_of_rq_needs_the_name_of_the_app_beside_it(place):
+    with pytest.raises(ConfigurationError, match=r"RqEngine\(queue, \"module:attribute\"\)"):
+        Hookcatch(place).relay(Queue("hookcatch", connection=Redis()), SECRET)
+
+
+def test_a_queue_of_rq_that_works_at_once_is_refused(place, monkeypatch):
+    monkeypatch.setitem(sys.modules, "a_shop", SimpleNamespace(hooks=Hookcatch(place)))
+    queue = Queue("hookcatch", connection=Redis(), is_async=False)
+    with pytest.raises(ConfigurationError, match="leave is_async=False out"):
+        RqEngine(queue, "a_shop:hooks").check()
+    RqEngine(Queue("hookcatch", connection=Redis()), "a_shop:hooks").check()

@@ -6,7 +6,7 @@ import click
 
 from hookcatch.core.errors import HookcatchError
 
-from . import db, doctor, events, providers, run, send, spool, tenants, worker
+from . import consume, db, doctor, events, providers, run, send, spool, tenants, worker
 from .trouble import one_line
 
 
@@ -38,8 +38,8 @@ def main() -> None:
 
 
 _COMMANDS = (
-    run.run, worker.worker, send.send, events.events, providers.providers, tenants.tenants, doctor.doctor, db.db,
-    spool.spool,
+    run.run, worker.worker, consume.consume, send.send, events.events, providers.providers, tenants.tenants,
+    doctor.doctor, db.db, spool.spool,
 )  # fmt: skip
 
 for _command in _COMMANDS:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 GRACE = 2.0
@@ -33,6 +35,21 @@ def leave_now(status: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
+
+
+def stop_on_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
+    """Call `stop` in the loop at the first SIGTERM or Ctrl-C; a second one ends the process at once."""
+    stopping = False
+
+    def told(number: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        if stopping:
+            leave_now(killed(number))
+        stopping = True
+        loop.call_soon_threadsafe(stop)
+
+    for one in STOP_SIGNALS:
+        signal.signal(one, told)
 
 
 def killed(number: int) -> int:

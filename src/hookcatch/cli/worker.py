@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +11,7 @@ import click
 from hookcatch.core.errors import ConfigurationError
 from hookcatch.worker import DRAIN, Worker
 
-from .leave import LEVELS, STOP_SIGNALS, killed, leave_now, leave_soon, speak
+from .leave import LEVELS, leave_soon, speak, stop_on_signals
 from .load import AppCommand, app_argument
 
 if TYPE_CHECKING:
@@ -59,7 +57,7 @@ def worker(hooks: Hookcatch, concurrency: int | None, until_idle: bool, log_leve
 
 async def _work(runtime: Runtime, *, until_idle: bool) -> None:
     working = runtime.worker(asyncio.get_running_loop())
-    _stop_on_signals(working)
+    stop_on_signals(working.loop, lambda: _stop(working))
     logger.info("working on up to %d events at a time", working.concurrency)
     await working.run(until_idle=until_idle, wait_for_retries=False)
 
@@ -67,17 +65,3 @@ async def _work(runtime: Runtime, *, until_idle: bool) -> None:
 def _stop(working: Worker) -> None:
     logger.info("stopping: what runs gets %.0f s to end", DRAIN)
     working.stop()
-
-
-def _stop_on_signals(working: Worker) -> None:
-    stopping = False
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal stopping
-        if stopping:
-            leave_now(killed(number))
-        stopping = True
-        working.loop.call_soon_threadsafe(_stop, working)
-
-    for one in STOP_SIGNALS:
-        signal.signal(one, stop)

@@ -314,6 +314,10 @@ class Relay(Protocol):
         """The signed message that names an event."""
         ...
 
+    async def close(self) -> None:
+        """Let go of what was opened to send; in the worker's loop, when nothing is handed over any more."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:

@@ -5,21 +5,23 @@ worked on once.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import importlib
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
+from typing import Any, Protocol, runtime_checkable
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from hookcatch.core.errors import ConfigurationError, LeaseLost
+from hookcatch.core.errors import ConfigurationError, InboxUnavailable, LeaseLost
 from hookcatch.core.flow import take_over
 from hookcatch.core.model import EventState, Lease
 from hookcatch.core.ports import Inbox, Ports
 from hookcatch.observe.logs import escape, logger
 from hookcatch.signing.keys import check_strength, secrets_of
 
-ENGINES = ("celery", "dramatiq", "procrastinate", "taskiq")
+ENGINES = ("celery", "dramatiq", "huey", "procrastinate", "rq", "saq", "taskiq")
 """The packages that an engine's app may come from; each has a module of its name here."""
 
 Message = tuple[tuple[str, str, str], str]
@@ -51,6 +53,49 @@ class Engine(Protocol):
         ...
 
 
+class Fate(Enum):
+    """What becomes of a message that was taken from a stream."""
+
+    DONE = auto()
+    """Acknowledge it: what it was for is on disk."""
+    AGAIN = auto()
+    """Let it come again: the inbox could not be reached."""
+    FORGED = auto()
+    """Throw it away: it is none of ours."""
+
+
+Perform = Callable[[str], Awaitable[Fate]]
+"""Works on the event that a message names; raises nothing. It takes as long as the handlers do, and some seconds more
+before it says AGAIN."""
+
+
+@runtime_checkable
+class Consumer(Engine, Protocol):
+    """An engine without workers of its own: `hookcatch consume` takes from it what was sent."""
+
+    async def consume(self, perform: Perform, *, concurrency: int, stopping: asyncio.Event) -> None:
+        """Take messages and perform them, `concurrency` at a time, until `stopping` is set; then return when those
+        in hand are done. A message is acknowledged after it was performed. Failures of the broker are better
+        waited out: what is raised ends the command. ConfigurationError where a message that it has confirmed can be
+        lost."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what was opened to send. In the loop that has sent, at its end."""
+        ...
+
+
+async def patiently(hooks: Performer, message: str) -> None:
+    """Perform it, and wait for an inbox that cannot be reached: for an engine in which a task that fails is gone."""
+    while True:
+        try:
+            await hooks.aperform(message)
+        except InboxUnavailable as why:
+            await asyncio.sleep(why.retry_after)
+        else:
+            return
+
+
 class Envelopes:
     """`core.ports.Relay`: an engine, and the messages to it.
 
@@ -64,7 +109,7 @@ class Envelopes:
             check_strength(key.reveal())
         if patience <= 0 or timeout <= 0:
             raise ConfigurationError("patience and timeout of a relay are seconds, more than 0")
-        self._engine = engine
+        self.engine: Engine = engine
         self._serializer = URLSafeSerializer(
             [key.reveal() for key in reversed(known)],  # there the last one signs
             salt=b"hookcatch.relay",
@@ -102,13 +147,30 @@ class Envelopes:
             ) from None
         return (source, tenant, event_id), token
 
+    async def close(self) -> None:
+        """See `core.ports.Relay`."""
+        if isinstance(self.engine, Consumer):
+            await self.engine.close()
+
     def check(self, inbox: Inbox) -> None:
         """Raises ConfigurationError where events could not be worked on elsewhere, or be lost on the way."""
         if not inbox.durable:
             raise ConfigurationError(
                 "a relay needs an inbox that the engine's workers can open too: sqlite:///, postgresql:// or mysql://"
             )
-        self._engine.check()
+        self.engine.check()
+
+
+def consumer_of(relay: object) -> Consumer:
+    """What `hookcatch consume` takes messages from. Raises ConfigurationError if it is for others to bring them."""
+    if not isinstance(relay, Envelopes):
+        raise ConfigurationError("there is no relay to consume: say hooks.relay(...)")
+    if not isinstance(relay.engine, Consumer):
+        raise ConfigurationError(
+            f"what {type(relay.engine).__name__} has is brought by the engine's own worker; here only a stream is "
+            "consumed: NatsStream, RabbitQueue, RedisStream, or one of your own with consume(...)"
+        )
+    return relay.engine
 
 
 def attach(

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from taskiq import AsyncBroker
 
-from hookcatch.core.errors import InboxUnavailable
-
-from . import Performer
+from . import Performer, patiently
 
 TASK = "hookcatch.perform"
 
@@ -44,16 +41,6 @@ def engine(broker: AsyncBroker, hooks: Performer) -> TaskiqEngine:
     """
 
     async def perform(message: str) -> None:
-        await _patiently(lambda: hooks.aperform(message))
+        await patiently(hooks, message)
 
     return TaskiqEngine(broker, broker.register_task(perform, task_name=TASK))
-
-
-async def _patiently(perform: Callable[[], Awaitable[Any]]) -> None:
-    while True:
-        try:
-            await perform()
-        except InboxUnavailable as why:
-            await asyncio.sleep(why.retry_after)
-        else:
-            return
