@@ -252,6 +252,24 @@ def test_a_full_server_takes_nothing_new_says_so_and_lets_what_it_has_be_worked_
     assert [answer.seq for answer in accept(inbox, "d")] == [4]
 
 
+def test_what_a_server_has_evicted_is_gone_and_stands_in_nobodys_way(server, opened):
+    inbox = opened(server.url())
+    lane = Lane("order 7")
+    accept(inbox, "a", "b", "c", content_key=b"k" * 32)
+    accept(inbox, "first", "second", lane=lane, received_at=2000.0)
+    for key in ("event:0000000000000001", "body:0000000000000002", "event:0000000000000004"):
+        server.say("DEL", f"{{hookcatch}}:{key}")
+    assert [held.event.id for held in lease(inbox)] == ["c"]
+    assert inbox.get(2)[0].error == "evicted"
+    assert [found.id for found in inbox.find(Query())] == ["second", "c", "b"]
+    accept(inbox, "a", content_key=b"k" * 32)
+    accept(inbox, "third", lane=lane, received_at=2000.0)
+    held = inbox.lease(token="w", limit=9, now=2000.0, until=2060.0).result()
+    assert [one.event.id for one in held] == ["a", "c", "second"]
+    server.say("DEL", "{hookcatch}:event:0000000000000002")
+    assert inbox.prune(now=9e9, retention=Retention()).result() == 1
+
+
 def test_a_server_that_forgot_the_scripts_is_told_them_again(server, opened):
     inbox = opened(server.url())
     accept(inbox, "a")
