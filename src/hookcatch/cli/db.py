@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hookcatch.inbox.shared.inbox import ServerInbox
 
 _url = click.argument("url", envvar="HOOKCATCH_INBOX")
+_REDIS = ("redis:", "rediss:")
 
 
 @click.group()
@@ -36,6 +37,8 @@ def upgrade(url: str) -> None:
     hookcatch db upgrade postgresql://owner:password@db.example.com/shop
     """
     inbox = _inbox(url)
+    if url.startswith(_REDIS):
+        raise ConfigurationError("an inbox in Redis has no tables")
     inbox.open()
     inbox.close()
     click.echo("the tables are up to date")
@@ -62,19 +65,26 @@ def sql(url: str, since: int) -> None:
 @_url
 def check(url: str) -> None:
     """Say whether the tables at a server are there and up to date and whether a commit survives; status 1 if not.
+    Redis has no tables: there it says whether what was taken survives.
 
     \b
     hookcatch db check postgresql://app:password@db.example.com/shop
+    hookcatch db check redis://app:password@cache.example.com:6379/0
     """
-    inbox = _server(url)
+    version = "" if url.startswith(_REDIS) else f"version {_up_to_date(_server(url))}, "
+    inbox = _inbox(url)
+    inbox.open()
+    inbox.close()
+    click.echo(f"{version}{'durable' if inbox.durable else 'NOT durable: a commit can be lost'}")
+
+
+def _up_to_date(inbox: ServerInbox) -> int:
     found, wanted = inbox.version()
     if found < wanted:
         raise ConfigurationError(
             f"the tables are at version {found} and this hookcatch works with {wanted}: run hookcatch db upgrade"
         )
-    inbox.open()
-    inbox.close()
-    click.echo(f"version {found}, {'durable' if inbox.durable else 'NOT durable: a commit can be lost'}")
+    return found
 
 
 def _inbox(url: str) -> Inbox:
@@ -91,5 +101,5 @@ def _server(url: str) -> ServerInbox:
 
     inbox = _inbox(url)
     if not isinstance(inbox, ServerInbox):
-        raise ConfigurationError("only the inboxes of database servers are checked: postgresql: or mysql:")
+        raise ConfigurationError("only the inboxes of servers are checked: postgresql:, mysql: or redis:")
     return inbox

@@ -156,7 +156,8 @@ class Envelopes:
         """Raises ConfigurationError where events could not be worked on elsewhere, or be lost on the way."""
         if not inbox.durable:
             raise ConfigurationError(
-                "a relay needs an inbox that the engine's workers can open too: sqlite:///, postgresql:// or mysql://"
+                "a relay needs an inbox that the engine's workers can open too and that loses nothing: sqlite:///, "
+                "postgresql://, mysql:// or redis://"
             )
         self.engine.check()
 

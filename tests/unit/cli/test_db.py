@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from support.databases import SERVERS, Server
+from support.redis_server import OWN_REDIS
 
 
 @pytest.fixture(params=SERVERS)
@@ -45,8 +46,20 @@ def test_so_does_that_for_sqlite(hookcatch, kept, monkeypatch):
         assert other.execute(tables).fetchall() == own.execute(tables).fetchall()
     monkeypatch.setenv("HOOKCATCH_INBOX", kept.url)
     assert hookcatch("db", "upgrade").exit_code == 0
-    assert "only the inboxes of database servers" in hookcatch("db", "check").stderr
+    assert "only the inboxes of servers" in hookcatch("db", "check").stderr
 
 
 def test_memory_has_no_tables(hookcatch):
     assert "has no tables" in hookcatch("db", "upgrade", "memory:").stderr
+
+
+def test_redis_has_no_tables_and_is_durable_or_not(hookcatch, tmp_path):
+    url = OWN_REDIS.clean(tmp_path)
+    assert hookcatch("db", "check", url).output == "durable\n"
+    with OWN_REDIS.set_to(appendfsync="everysec"):
+        refused = hookcatch("db", "check", url)
+        assert (refused.exit_code, "appendfsync is everysec" in refused.stderr) == (1, True)
+        said = hookcatch("db", "check", f"{url}&durability=best_effort").output
+        assert said == "NOT durable: a commit can be lost\n"
+    assert "has no tables" in hookcatch("db", "upgrade", url).stderr
+    assert "only the inboxes of servers" in hookcatch("db", "sql", url).stderr

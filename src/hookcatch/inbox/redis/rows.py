@@ -35,6 +35,9 @@ LIVE = (
 
 FIELDS = (*LIVE, *GIVEN)
 
+MOVING = (*LIVE, "source", "lane", "version")
+"""What has to be known to bring it into another state."""
+
 
 def text(value: str) -> bytes:
     """Text as it is kept; JSON may hold lone surrogates."""

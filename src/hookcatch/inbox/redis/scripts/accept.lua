@@ -43,7 +43,7 @@ local function meet(event, new)
   event.conflicts = event.conflicts + conflict
   local what = meeting(event, tonumber(new.received_at))
   if what == 'duplicate' then
-    save(event, live)
+    save(event, {'duplicates', 'conflicts'})
     return duplicate(event, conflict, 0)
   end
   if what == 'revive' then
@@ -55,22 +55,21 @@ local function meet(event, new)
 end
 
 local function keep(new)
-  local first = new.content ~= '' and call('HGET', key('contents'), new.content)
-  if first and refuse == '1' then
-    local twin = read(first)
+  local first = new.content ~= '' and call('HGET', prefix .. 'contents', new.content)
+  local twin = first and read(first)
+  if twin and refuse == '1' then
     twin.duplicates = twin.duplicates + 1
-    save(twin, live)
+    save(twin, {'duplicates'})
     return duplicate(twin, 0, 1)
   end
-  new.seq = string.format('%016d', call('INCR', key('seq')))
-  new.replayed = first and 1 or 0
+  new.seq = string.format('%016d', call('INCR', prefix .. 'seq'))
+  new.replayed = twin and 1 or 0
   new.attempt, new.lost, new.replays, new.duplicates, new.conflicts, new.reply = 0, 0, 0, 0, 0, ''
-  save(new, given)
   call('HSET', key('body', new.seq), 'body', new.body, 'headers', new.headers)
-  call('SADD', key('sources'), new.source)
-  call('HSET', key('keys'), new.key, new.seq)
-  if new.content ~= '' then
-    call('HSETNX', key('contents'), new.content, new.seq)
+  call('SADD', prefix .. 'sources', new.source)
+  call('HSET', prefix .. 'keys', new.key, new.seq)
+  if new.content ~= '' and not twin then
+    call('HSET', prefix .. 'contents', new.content, new.seq)
   end
   start(new, new)
   return {'new', new.seq, 0, new.replayed, false}
@@ -83,7 +82,8 @@ for place = 6, #ARGV, #given + 3 do
     new[name] = ARGV[place + nth - 1]
   end
   new.due, new.body, new.headers = unpack(ARGV, place + #given, place + #given + 2)
-  local known = call('HGET', key('keys'), new.key)
-  answers[#answers + 1] = known and meet(read(known), new) or keep(new)
+  local known = call('HGET', prefix .. 'keys', new.key)
+  local event = known and read(known)
+  answers[#answers + 1] = event and meet(event, new) or keep(new)
 end
 return answers

@@ -20,25 +20,36 @@
 --   lane:LANE:done        ids that succeeded, by version
 --
 -- Times come in as text and go out as text: Lua would round them to 14 digits.
-local call = redis.call
+local call, prefix = redis.call, KEYS[1]
+local heavy = prefix .. 'heavy'
 
-local function key(...)
-  return KEYS[1] .. table.concat({...}, ':')
+local function key(name, of)
+  return prefix .. name .. ':' .. of
+end
+
+local function index(kind, state, source)
+  return prefix .. kind .. ':' .. state .. ':' .. source
+end
+
+local function in_lane(lane, what)
+  return prefix .. 'lane:' .. lane .. ':' .. what
 end
 
 -- A server that is full refuses the first write of a script if it may take memory, and none after it. What works off
 -- what is kept is to go on there, so its first write is one that can only free some.
 local function even_when_full()
-  call('ZREM', key('heavy'), '')
+  call('ZREM', heavy, '')
 end
 
-local function read(id)
-  local values = call('HMGET', key('event', id), unpack(fields))
+-- An event with all its fields or those in `names`; nil if there is none.
+local function read(id, names)
+  names = names or fields
+  local values = call('HMGET', key('event', id), unpack(names))
   if not values[1] then
     return nil
   end
   local event = {}
-  for place, name in ipairs(fields) do
+  for place, name in ipairs(names) do
     event[name] = values[place]
   end
   return event
@@ -54,7 +65,7 @@ local function save(event, names)
 end
 
 local function held(id, token)
-  local event = read(id)
+  local event = read(id, moving)
   if event and event.token == token and leased[event.state] then
     return event
   end
@@ -65,52 +76,80 @@ local function has_body(event)
   return call('EXISTS', key('body', event.seq)) == 1
 end
 
--- Which events of a lane may be taken. The lane goes by what its earliest pending event says.
-local function call_up(event)
-  local lane, due = event.lane, key('at', 'pending', event.source)
-  for _, id in ipairs(call('SMEMBERS', key('lane', lane, 'ready'))) do
-    call('ZREM', due, id)
+-- An event that is in an index and is not there: a server that is not strict has evicted it.
+local function forget(id, state, source)
+  call('ZREM', index('seq', state, source), id)
+  call('ZREM', index('at', state, source), id)
+  call('ZREM', key('back', source), id)
+  call('ZREM', heavy, id)
+end
+
+-- The earliest pending event of a lane.
+local function head_of(lane)
+  while true do
+    local first = call('ZRANGE', in_lane(lane, 'pending'), 0, 0)[1]
+    local head = first and read(first)
+    if head or not first then
+      return head
+    end
+    call('ZREM', in_lane(lane, 'pending'), first)
+    call('ZREM', in_lane(lane, 'waiting'), first)
   end
-  call('DEL', key('lane', lane, 'ready'))
-  local first = call('ZRANGE', key('lane', lane, 'pending'), 0, 0)[1]
-  if not first then
-    return
+end
+
+-- Which events of a lane may be taken now. It goes by what its earliest pending event says.
+local function may_go(lane)
+  local head, working = head_of(lane), call('SCARD', in_lane(lane, 'work'))
+  if not head then
+    return {}
   end
-  local head, chosen = read(first), {}
-  local room = head.lane_limit - call('SCARD', key('lane', lane, 'work'))
   if head.ordered == '1' then
-    local is_blocked = head.blocks == '1' and call('ZCOUNT', key('lane', lane, 'parked'), '-inf', first) > 0
-    if call('SCARD', key('lane', lane, 'work')) == 0 and not is_blocked then
-      chosen = {first}
-    end
-  elseif room > 0 then
-    for _, id in ipairs(call('ZRANGE', key('lane', lane, 'waiting'), 0, room - 1)) do
-      -- one from the days when the lane was ordered waits for all before it
-      if call('HGET', key('event', id), 'ordered') ~= '1' then
-        chosen[#chosen + 1] = id
-      end
-    end
-    if #chosen == 0 then
-      chosen = {first}
+    local is_blocked = head.blocks == '1' and call('ZCOUNT', in_lane(lane, 'parked'), '-inf', head.seq) > 0
+    return (working > 0 or is_blocked) and {} or {head.seq}
+  end
+  local room, chosen = math.min(head.lane_limit - working, lane_look), {}
+  if room <= 0 then
+    return {}
+  end
+  for _, id in ipairs(call('ZRANGE', in_lane(lane, 'waiting'), 0, room - 1)) do
+    -- one from the days when the lane was ordered waits for all before it
+    if call('HGET', key('event', id), 'ordered') == '0' then
+      chosen[#chosen + 1] = id
     end
   end
-  for _, id in ipairs(chosen) do
+  return #chosen > 0 and chosen or {head.seq}
+end
+
+-- Show the workers which events of an event's lane they may take.
+local function call_up(event)
+  local due, ready, goes = index('at', 'pending', event.source), in_lane(event.lane, 'ready'), {}
+  for _, id in ipairs(may_go(event.lane)) do
+    goes[id] = true
     call('ZADD', due, call('HGET', key('event', id), 'at'), id)
-    call('SADD', key('lane', lane, 'ready'), id)
+    call('SADD', ready, id)
+  end
+  for _, id in ipairs(call('SMEMBERS', ready)) do
+    if not goes[id] then
+      call('ZREM', due, id)
+      call('SREM', ready, id)
+    end
   end
 end
 
 local function leave(event)
   local id = event.seq
-  call('ZREM', key('seq', event.state, event.source), id)
-  call('ZREM', key('at', event.state, event.source), id)
-  call('ZREM', key('back', event.source), id)
-  call('ZREM', key('heavy'), id)
+  call('ZREM', index('seq', event.state, event.source), id)
+  call('ZREM', index('at', event.state, event.source), id)
+  if event.state == 'running' then
+    call('ZREM', key('back', event.source), id)
+  elseif ended[event.state] and not kept_long[event.state] then
+    call('ZREM', heavy, id)
+  end
   if event.lane ~= '' then
-    call('SREM', key('lane', event.lane, 'work'), id)
-    call('SREM', key('lane', event.lane, 'ready'), id)
-    for _, index in ipairs({'pending', 'waiting', 'parked', 'done'}) do
-      call('ZREM', key('lane', event.lane, index), id)
+    call('SREM', in_lane(event.lane, 'work'), id)
+    call('SREM', in_lane(event.lane, 'ready'), id)
+    for _, what in ipairs({'pending', 'waiting', 'parked', 'done'}) do
+      call('ZREM', in_lane(event.lane, what), id)
     end
   end
 end
@@ -118,38 +157,39 @@ end
 local function enter_lane(event)
   local id, state = event.seq, event.state
   if state == 'pending' then
-    call('ZADD', key('lane', event.lane, 'pending'), id, id)
-    call('ZADD', key('lane', event.lane, 'waiting'), event.at, id)
+    call('ZADD', in_lane(event.lane, 'pending'), id, id)
+    call('ZADD', in_lane(event.lane, 'waiting'), event.at, id)
   elseif in_work[state] then
-    call('SADD', key('lane', event.lane, 'work'), id)
+    call('SADD', in_lane(event.lane, 'work'), id)
   elseif parked[state] then
-    call('ZADD', key('lane', event.lane, 'parked'), id, id)
+    call('ZADD', in_lane(event.lane, 'parked'), id, id)
   elseif state == 'succeeded' and event.version ~= '' then
-    call('ZADD', key('lane', event.lane, 'done'), event.version, id)
+    call('ZADD', in_lane(event.lane, 'done'), event.version, id)
   end
 end
 
 local function enter(event)
   local id, state = event.seq, event.state
-  call('ZADD', key('seq', state, event.source), id, id)
+  call('ZADD', index('seq', state, event.source), id, id)
   if event.lane ~= '' then
     enter_lane(event)
   end
   if event.lane == '' or state ~= 'pending' then
-    call('ZADD', key('at', state, event.source), event.at, id)
+    call('ZADD', index('at', state, event.source), event.at, id)
   end
   if state == 'running' then
     -- `rules.lease_is_over`, solved for now
     local back = 2 * tonumber(event.leased_at) - tonumber(event.at)
     call('ZADD', key('back', event.source), string.format('%.17g', back), id)
   elseif ended[state] and not kept_long[state] and has_body(event) then
-    call('ZADD', key('heavy'), event.at, id)
+    call('ZADD', heavy, event.at, id)
   end
 end
 
 -- Put an event into a state, until or since a time, and keep all else that was changed of it.
 local function put(event, state, at)
-  if event.state then
+  local is_new = not event.state
+  if not is_new then
     leave(event)
   end
   event.state, event.at = state, at
@@ -157,7 +197,7 @@ local function put(event, state, at)
     event.token, event.leased_at = '', ''
   end
   enter(event)
-  save(event, live)
+  save(event, is_new and fields or live)
   if event.lane ~= '' then
     call_up(event)
   end
@@ -173,19 +213,21 @@ local function begin_anew(event)
   call('DEL', key('runs', event.seq))
 end
 
-local function row(event)
+-- How an event is told: its fields, then its headers.
+local function row(event, headers)
   local values = {}
   for place, name in ipairs(fields) do
     values[place] = tostring(event[name])
   end
-  values[#values + 1] = call('HGET', key('body', event.seq), 'headers')
+  values[#values + 1] = headers
   return values
 end
 
 local function whole(event)
-  return {row(event), call('HGET', key('body', event.seq), 'body'), call('HGETALL', key('runs', event.seq))}
+  local kept = call('HMGET', key('body', event.seq), 'headers', 'body')
+  return {row(event, kept[1]), kept[2], call('HGETALL', key('runs', event.seq))}
 end
 
 local function sources()
-  return call('SMEMBERS', key('sources'))
+  return call('SMEMBERS', prefix .. 'sources')
 end

@@ -1,7 +1,7 @@
 local first = false
 for _, source in ipairs(sources()) do
   for _, state in ipairs({'pending', 'relayed', 'running'}) do
-    local at = call('ZRANGE', key('at', state, source), 0, 0, 'WITHSCORES')[2]
+    local at = call('ZRANGE', index('at', state, source), 0, 0, 'WITHSCORES')[2]
     if at and (not first or tonumber(at) < tonumber(first)) then
       first = at
     end

@@ -28,8 +28,8 @@ local ids = {}
 for _, source in ipairs(exact.source and {exact.source} or sources()) do
   for _, state in ipairs(states) do
     if wanted == '' or string.find(wanted, ',' .. state .. ',', 1, true) then
-      local index = key('seq', state, source)
-      for _, id in ipairs(call('ZREVRANGEBYSCORE', index, '(' .. below, '-inf', 'LIMIT', 0, look)) do
+      local numbers = index('seq', state, source)
+      for _, id in ipairs(call('ZREVRANGEBYSCORE', numbers, '(' .. below, '-inf', 'LIMIT', 0, look)) do
         ids[#ids + 1] = id
       end
     end
@@ -42,8 +42,8 @@ end)
 local rows = {}
 for place = 1, math.min(look, #ids) do
   local event = read(ids[place])
-  if matches(event) then
-    rows[#rows + 1] = row(event)
+  if event and matches(event) then
+    rows[#rows + 1] = row(event, call('HGET', key('body', event.seq), 'headers'))
     if #rows == want then
       return {'', rows}
     end

@@ -1,2 +1,2 @@
 -- ARGV: source and tenant in one.
-return call('HDEL', key('secrets'), ARGV[1])
+return call('HDEL', prefix .. 'secrets', ARGV[1])

@@ -1,2 +1,2 @@
 -- ARGV: source and tenant in one.
-return call('HGET', key('secrets'), ARGV[1])
+return call('HGET', prefix .. 'secrets', ARGV[1])

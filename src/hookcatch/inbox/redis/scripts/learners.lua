@@ -1,1 +1,1 @@
-return call('HKEYS', key('secrets'))
+return call('HKEYS', prefix .. 'secrets')

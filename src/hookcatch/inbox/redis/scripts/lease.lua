@@ -9,18 +9,18 @@ even_when_full()
 
 local found, seen = {}, {}
 
-local function add(at, id, state)
+local function add(at, id, state, source)
   if not seen[id] then
     seen[id] = true
-    found[#found + 1] = {at = tonumber(at), id = id, state = state}
+    found[#found + 1] = {at = tonumber(at), id = id, state = state, source = source}
   end
 end
 
 local function due(state, source, room)
-  local index = key('at', state, source)
-  local some = call('ZRANGEBYSCORE', index, '-inf', now, 'WITHSCORES', 'LIMIT', 0, room)
+  local times = index('at', state, source)
+  local some = call('ZRANGEBYSCORE', times, '-inf', now, 'WITHSCORES', 'LIMIT', 0, room)
   for place = 1, #some, 2 do
-    add(some[place + 1], some[place], state)
+    add(some[place + 1], some[place], state, source)
   end
 end
 
@@ -28,7 +28,7 @@ local function room_of(source)
   if not caps[source] then
     return limit
   end
-  local in_work = call('ZCARD', key('seq', 'running', source)) + call('ZCARD', key('seq', 'relayed', source))
+  local in_work = call('ZCARD', index('seq', 'running', source)) + call('ZCARD', index('seq', 'relayed', source))
   return math.max(0, math.min(limit, caps[source] - in_work))
 end
 
@@ -37,7 +37,7 @@ for _, source in ipairs(only ~= '' and {only} or sources()) do
   due('relayed', source, limit)
   due('pending', source, room_of(source))
   for _, id in ipairs(call('ZRANGEBYSCORE', key('back', source), '(' .. now, '+inf', 'LIMIT', 0, limit)) do
-    add(call('ZSCORE', key('at', 'running', source), id), id, 'running')
+    add(call('ZSCORE', index('at', 'running', source), id), id, 'running', source)
   end
 end
 
@@ -47,27 +47,41 @@ end)
 
 local function is_stopped(event)
   return event.state == 'pending' and event.lane ~= ''
-    and call('SISMEMBER', key('lane', event.lane, 'ready'), event.seq) == 0
+    and call('SISMEMBER', in_lane(event.lane, 'ready'), event.seq) == 0
 end
 
 local leases, is_last_taken = {}, false
-for place = 1, math.min(limit, #found) do
-  local event = read(found[place].id)
+
+local function take(event)
   local is_lost = event.state == 'running'
   local lost = event.lost + (is_lost and 1 or 0)
   local is_last = lost == max_lost - 1
   -- see `rules.one_last_chance`
-  if not is_stopped(event) and not (is_last and is_last_taken) then
-    event.lost = lost
-    if is_lost and lost >= max_lost then
-      event.error = worker_lost
-      put(event, 'dead', now)
-    else
-      event.attempt = event.attempt + 1
-      give(event, 'running', token, expires, now)
-      leases[#leases + 1] = whole(event)
-    end
+  if is_stopped(event) or (is_last and is_last_taken) then
+    return
   end
   is_last_taken = is_last_taken or is_last
+  event.lost = lost
+  if is_lost and lost >= max_lost then
+    event.error = worker_lost
+    put(event, 'dead', now)
+  elseif not has_body(event) then
+    event.error = 'evicted'
+    put(event, 'dead', now)
+  else
+    event.attempt = event.attempt + 1
+    give(event, 'running', token, expires, now)
+    leases[#leases + 1] = whole(event)
+  end
+end
+
+for place = 1, math.min(limit, #found) do
+  local one = found[place]
+  local event = read(one.id)
+  if event then
+    take(event)
+  else
+    forget(one.id, one.state, one.source)
+  end
 end
 return leases

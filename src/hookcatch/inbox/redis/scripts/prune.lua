@@ -8,29 +8,34 @@ local function drop(event)
     call_up(event)
   end
   call('DEL', key('event', event.seq), key('body', event.seq), key('runs', event.seq))
-  call('HDEL', key('keys'), event.key)
-  if event.content ~= '' and call('HGET', key('contents'), event.content) == event.seq then
-    call('HDEL', key('contents'), event.content)
+  call('HDEL', prefix .. 'keys', event.key)
+  if event.content ~= '' and call('HGET', prefix .. 'contents', event.content) == event.seq then
+    call('HDEL', prefix .. 'contents', event.content)
   end
 end
 
-local function before(index, time)
-  return call('ZRANGEBYSCORE', index, '-inf', '(' .. time, 'LIMIT', 0, prune_limit - number)
+local function before(times, time)
+  return call('ZRANGEBYSCORE', times, '-inf', '(' .. time, 'LIMIT', 0, prune_limit - number)
 end
 
 for _, source in ipairs(sources()) do
   for _, state in ipairs(states) do
     if ended[state] or state == 'handling' then
-      for _, id in ipairs(before(key('at', state, source), ARGV[1])) do
-        drop(read(id))
+      for _, id in ipairs(before(index('at', state, source), ARGV[1])) do
+        local event = read(id)
+        if event then
+          drop(event)
+        else
+          forget(id, state, source)
+        end
         number = number + 1
       end
     end
   end
 end
-for _, id in ipairs(before(key('heavy'), ARGV[2])) do
+for _, id in ipairs(before(heavy, ARGV[2])) do
   call('DEL', key('body', id))
-  call('ZREM', key('heavy'), id)
+  call('ZREM', heavy, id)
   number = number + 1
 end
 return number

@@ -3,5 +3,5 @@ local event = read(ARGV[1])
 if not event or event.lane == '' then
   return {false, 0}
 end
-local best = call('ZREVRANGE', key('lane', event.lane, 'done'), 0, 0, 'WITHSCORES')[2]
-return {best or false, call('ZCOUNT', key('lane', event.lane, 'pending'), '(' .. event.seq, '+inf')}
+local best = call('ZREVRANGE', in_lane(event.lane, 'done'), 0, 0, 'WITHSCORES')[2]
+return {best or false, call('ZCOUNT', in_lane(event.lane, 'pending'), '(' .. event.seq, '+inf')}
