@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from . import crash_points, disk_full, drain, malformed, poison, race, slow, strace_ack, zombie
+from . import crash_points, disk_full, drain, malformed, peers, poison, race, slow, strace_ack, zombie
 from .broken import BROKEN
 from .crash import Storm, crash
 from .options import Options
@@ -200,6 +200,22 @@ def race_command(n: int, copies: int, ack: str, server: str, broken: str, to: Pa
 def malformed_command(n: int, seed: int, server: str, to: Path | None) -> None:
     """Requests that no sender would make, over sockets: no 5xx, no hung connection, flat memory."""
     conclude(lambda options, place: malformed.malformed(n, server, seed, options, place), to)
+
+
+@main.command("peers")
+@click.option("--engine", required=True, type=click.Choice(peers.ENGINES))
+@click.option("--events", default=2000, show_default=True)
+@click.option("--rate", default=150.0, show_default=True, help="Events a second.")
+@click.option("--kill", default=(0.6, 1.4), type=Range(), help="Seconds between kills; default 0.6..1.4")
+@click.option("--dup", default=0.05, type=Percent(), help="Share that is delivered again; default 5%")
+@click.option("--work", default=0.02, show_default=True, help="Seconds of work for an event.")
+@json_option
+def peers_command(
+    engine: str, events: int, rate: float, kill: tuple[float, float], dup: float, work: float, to: Path | None
+) -> None:
+    """The storm of `crash` over another engine, as it is by default."""
+    storm = Storm(events, rate, kill, dup)
+    conclude(lambda options, place: peers.peers(engine, storm, work, place, lambda acked, kills: None), to)
 
 
 def leave_out(why: str) -> None:
