@@ -214,6 +214,7 @@ def peers_command(
     engine: str, events: int, rate: float, kill: tuple[float, float], dup: float, work: float, to: Path | None
 ) -> None:
     """The storm of `crash` over another engine, as it is by default."""
+    leave_out(peers.missing(engine))
     storm = Storm(events, rate, kill, dup)
     conclude(lambda options, place: peers.peers(engine, storm, work, place, lambda acked, kills: None), to)
 

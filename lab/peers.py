@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import POSTGRES, REDIS
+from benchmarks.contenders import POSTGRES, REDIS, answers
 from benchmarks.places import database
 
 from .crash import Storm
@@ -29,6 +30,14 @@ READY = {"celery": " ready.", "procrastinate": "Starting worker"}
 
 CALM = 5.0
 """Seconds without a new effect after which nothing more is waited for."""
+
+
+def missing(engine: str) -> str:
+    """Why it cannot blow here; empty if it can."""
+    if find_spec(engine) is None:
+        return f"{engine} is not installed"
+    broker = REDIS if engine == "celery" else POSTGRES
+    return "" if answers(broker) else f"nobody answers at {broker}"
 
 
 async def peers(
