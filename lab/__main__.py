@@ -20,6 +20,7 @@ from . import (
     drain,
     malformed,
     outage,
+    peers,
     poison,
     race,
     slow,
@@ -273,6 +274,23 @@ def malformed_command(n: int, seed: int, server: str, under_way: int, to: Path |
     conclude(
         lambda options, place: malformed.malformed(n, server, seed, options, place, under_way=under_way), to
     )
+
+
+@main.command("peers")
+@click.option("--engine", required=True, type=click.Choice(peers.ENGINES))
+@click.option("--events", default=2000, show_default=True)
+@click.option("--rate", default=150.0, show_default=True, help="Events a second.")
+@click.option("--kill", default=(0.6, 1.4), type=Range(), help="Seconds between kills; default 0.6..1.4")
+@click.option("--dup", default=0.05, type=Percent(), help="Share that is delivered again; default 5%")
+@click.option("--work", default=0.02, show_default=True, help="Seconds of work for an event.")
+@json_option
+def peers_command(
+    engine: str, events: int, rate: float, kill: tuple[float, float], dup: float, work: float, to: Path | None
+) -> None:
+    """The storm of `crash` over another engine, as it is by default."""
+    leave_out(peers.missing(engine))
+    storm = Storm(events, rate, kill, dup)
+    conclude(lambda options, place: peers.peers(engine, storm, work, place, lambda acked, kills: None), to)
 
 
 def leave_out(why: str) -> None:

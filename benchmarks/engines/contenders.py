@@ -10,8 +10,8 @@ from typing import Literal
 from benchmarks.contenders import POSTGRES, REDIS, answers
 
 PYTHON = (sys.executable, "-m")
-_CELERY = (*PYTHON, "celery", "-A", "benchmarks.peers.engine_celery:queue", "worker", "-l", "ERROR")
-_CELERY = (*_CELERY, "--without-gossip", "--without-mingle", "--without-heartbeat")
+_QUIET = ("-l", "ERROR", "--without-gossip", "--without-mingle", "--without-heartbeat")
+_CELERY = (*PYTHON, "celery", "-A", "benchmarks.peers.engine_celery:queue", "worker", *_QUIET)
 _PROCRASTINATE = (*PYTHON, "procrastinate", "--app", "benchmarks.peers.engine_procrastinate.app")
 
 

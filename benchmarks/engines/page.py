@@ -115,39 +115,40 @@ def picture(found: Found, processes: Sequence[int]) -> str:
 
 _PAGE = """# Figures: engines past one process
 
-Written by `{command} --docs docs`. {on} Medians of rounds that were played in turn. Compare what stands here with what
-stands here, not with another machine; [what it costs](performance.md) has the figures with HTTP and signatures.
+Written by `{command} --docs docs`. {on} Medians of rounds that were played in turn. Compare what stands here with
+what stands here, not with another machine; [what it costs](performance.md) has the figures with HTTP and
+signatures, [scaling](scaling.md) says what to make of them.
 
 ![Bars for the tables below](figures-engines.svg)
 
-Every process gets events of 2 KB as fast as it can take them, as if HTTP cost nothing: hookcatch and Procrastinate with
-64 under way in one event loop, Celery and Django with 8 threads, as servers run them. Servers have their defaults.
+Every process gets events of 2 KB as fast as it can take them, as if HTTP cost nothing: hookcatch and Procrastinate
+with 64 under way in one event loop, Celery and Django with 8 threads. All servers have their defaults.
 
 ## Kept a second
 
 {kept}
 
-What the second column says is what a crash of the machine leaves. Celery's `.delay` over a Redis that writes nothing to
-disk is another promise than the others make, and the fastest possible one for it.
+What the second column says is what holds once it has said yes. Celery over a Redis that writes nothing to disk
+makes another promise than the others, and a cheaper one to keep.
 
 ## To the end a second
 
-From the first event kept to the end of the last no-op handler. hookcatch works in the processes that receive; Celery
-(prefork, 64 prefetched, acknowledged early) and Procrastinate (10 at a time) have as many workers beside as there are
-receivers. Django's row has nobody who works it off.
+From the first event kept to the end of the last handler, which does nothing. hookcatch works in the processes that
+receive; Celery (prefork, 64 prefetched, acknowledged early) and Procrastinate (10 at a time) have as many workers
+beside as there are receivers.
 
 {done}
 
 ## Ratios
 
-Ours by the other's, with the same number of processes: the smallest and the largest.
+Ours by the other's with the same number of processes: the smallest and the largest.
 
 {ratios}
 
 ## What a load takes
 
-How many machines like this one, database included, at half of the best rate above, with handlers that do nothing. What a
-handler costs comes on top, and is nearly all of it in most applications.
+How many machines like this one, database included, at half of the best rate to the end, with handlers that do
+nothing. What a handler costs comes on top, and is nearly all of it in most applications.
 
 {sizes}
 """

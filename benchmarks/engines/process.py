@@ -1,7 +1,8 @@
 """One process that receives: `python -m benchmarks.engines.process ENGINE TARGET [working]`.
 
-It opens the engine, keeps a few events so that everything is loaded and connected, and says how many; is told when to
-begin and to end and how many events to keep at most, and says how many it has kept and when the last one was. If it works events off too it goes on with that until its stdin ends.
+It opens the engine, keeps a few events so that everything is loaded and connected, and says how many. Then it is told
+when to begin and to end and how many events to keep at most, and says how many it has kept and when the last one was.
+If it works events off too it goes on with that until its stdin ends.
 """
 
 from __future__ import annotations

@@ -36,6 +36,7 @@ class Effort:
 class Receiver:
     """A process that receives or works, and what it complains of."""
 
+    command: Sequence[str]
     process: subprocess.Popen[str]
     log: Path
 
@@ -114,7 +115,7 @@ def _answer(receiver: Receiver) -> tuple[int, float]:
     line = receiver.process.stdout.readline().split()
     if not line:
         said = receiver.log.read_text(errors="replace")[-2000:]
-        raise RuntimeError(f"it ended in the middle of a round: {receiver.process.args}\n{said}")
+        raise RuntimeError(f"it ended in the middle of a round: {' '.join(receiver.command)}\n{said}")
     return int(line[0]), float(line[1])
 
 
@@ -129,16 +130,16 @@ def _running(command: Sequence[str], target: str, directory: Path) -> Iterator[R
             command, cwd=ROOT, env=environ, stdin=pipe, stdout=pipe, stderr=file, text=True
         )
     try:
-        yield Receiver(process, log)
+        yield Receiver(command, process, log)
     finally:
-        _end(process)
+        _end(process, asked="benchmarks.engines.process" in command)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[str], *, asked: bool) -> None:
     for stream in (process.stdin, process.stdout):
         assert stream is not None
         stream.close()
-    if "benchmarks.engines.process" not in process.args:
+    if not asked:
         process.terminate()
     try:
         process.wait(20)

@@ -30,7 +30,7 @@ queue.conf.update(
 _ticks: list[Ticks] = []
 
 
-@queue.task  # type: ignore[misc]
+@queue.task  # type: ignore[untyped-decorator]
 def handle(event: dict[str, Any]) -> None:
     """Count it, in the process that was forked for it."""
     if not _ticks:

@@ -47,7 +47,7 @@ def _model(target: str) -> Any:
     settings.configure(DATABASES={"default": database}, USE_TZ=True)
     django.setup(set_prefix=False)
 
-    class WebhookEvent(models.Model):
+    class WebhookEvent(models.Model):  # type: ignore[misc]
         event_id = models.CharField(max_length=255, unique=True)
         type = models.CharField(max_length=255)
         body = models.BinaryField()

@@ -25,7 +25,7 @@ async def receiving(target: str, *, working: bool) -> AsyncIterator[Callable[[st
     ticks = Ticks(Path(os.environ["HOOKCATCH_BENCH_DIR"]))
 
     @hooks.on("*")
-    async def count(event: Event) -> None:
+    async def count(event: Event[object]) -> None:
         ticks.tick()
 
     before, after = around_the_id()

@@ -19,7 +19,7 @@ app = App(connector=PsycopgConnector(conninfo=os.environ.get("HOOKCATCH_BENCH_TA
 _ticks: list[Ticks] = []
 
 
-@app.task  # type: ignore[untyped-decorator]
+@app.task
 async def handle(event: dict[str, Any]) -> None:
     """Count it."""
     if not _ticks:

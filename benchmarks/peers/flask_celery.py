@@ -19,7 +19,7 @@ queue.conf.update(task_default_queue=QUEUE, task_ignore_result=True, worker_pref
 _counters: list[Counter] = []
 
 
-@queue.task  # type: ignore[misc]
+@queue.task  # type: ignore[untyped-decorator]
 def handle(event: dict[str, Any]) -> None:
     """Count it."""
     if not _counters:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from hookcatch.core.errors import ConfigurationError, InboxUnavailable
-from hookcatch.core.model import Accepted, Claim, Duplicate, Duplicates
+from hookcatch.core.model import Accepted, Claim, Duplicate, Duplicates, Run
 from hookcatch.inbox import open_inbox
-from hookcatch.inbox.shared import ops
+from hookcatch.inbox.shared.dialect import RUNS
 from hookcatch.inbox.shared.link import Link
 from support.databases import SERVERS, Server
 from support.edges import wait_until
@@ -78,17 +79,34 @@ def test_the_inbox_goes_on_when_its_connections_are_killed(server, tmp_path):
 
 
 def test_what_is_due_comes_in_the_order_of_an_index_before_the_server_knows_how_much_that_is(
-    server, tmp_path
+    server, tmp_path, monkeypatch
 ):
     """A backlog that came since the last ANALYZE is not sorted, all of it, at every claim."""
     inbox = open_inbox(f"{server.clean(tmp_path)}?server_clock=0", clock=lambda: 1000.0)
     inbox.open()
     inbox.accept([event(f"evt_{number}") for number in range(500)]).result()
-    due = ops.DUE.replace("%s", "{}").format(2000.0, 10)
-    plan = str(server.say(server.database(), f"EXPLAIN {due} FOR UPDATE SKIP LOCKED"))
+    said: list[tuple[str, Any]] = []
+    execute = Link.execute
+    monkeypatch.setattr(Link, "execute", lambda self, *what: (said.append(what), execute(self, *what))[1])
+    assert inbox.lease(token="w", limit=1, now=2000.0, until=2060.0).result()
+    ((due, values),) = [one for one in said if "'pending'" in one[0] and "ORDER BY" in one[0]]
+    plan = str(inbox._writer.submit(lambda db: db.execute(f"EXPLAIN {due}", values).fetchall()).result())
     assert "hookcatch_event_due" in plan
     assert "Sort" not in plan
     assert "filesort" not in plan
+    inbox.close()
+
+
+def test_what_handlers_did_is_looked_up_by_its_key_whatever_the_server_takes_for_cheaper(server, tmp_path):
+    """Nor are the runs of all events read at every claim, for a server that thinks of them as few."""
+    inbox = open_inbox(f"{server.clean(tmp_path)}?server_clock=0", clock=lambda: 1000.0)
+    inbox.open()
+    inbox.accept([event("evt_1")]).result()
+    (lease,) = inbox.lease(token="w", limit=1, now=1000.0, until=1060.0).result()
+    inbox.settle(lease, [Run("handle", "succeeded", 1)], None).result()
+    runs = f"EXPLAIN SELECT * FROM {RUNS} WHERE event_id IN (1, 2, 3)"
+    plan = str(inbox._writer.submit(lambda db: db.execute(runs).fetchall()).result())
+    assert "hookcatch_run_pkey" in plan or "'PRIMARY'" in plan
     inbox.close()
 
 

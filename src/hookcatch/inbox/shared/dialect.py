@@ -148,8 +148,11 @@ POSTGRES = Dialect(
     connected=(),
     # lock_timeout: whoever keeps a row of ours locked must not stop all others from being acknowledged
     # idle_in_transaction_session_timeout: nor may the machine that vanished in the middle of it
+    # enable_seqscan: what is written is found by an index, even where the server takes a table that has grown
+    # since its last ANALYZE for a small one
     begin="BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; "
-    "SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '60s'",
+    "SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '60s'; "
+    "SET LOCAL enable_seqscan = off",
     begin_effect="BEGIN; SET LOCAL synchronous_commit = on; "
     "SET LOCAL idle_in_transaction_session_timeout = '600s'",
     now="SELECT EXTRACT(EPOCH FROM clock_timestamp())",
