@@ -130,8 +130,12 @@ def build(conf: Conf) -> Hookcatch:
     def clock() -> float:
         return hooks.clock()
 
-    options = ServerOptions(conf.durability, notify=conf.notify)
-    inbox = DjangoInbox(conf.database, clock=clock, options=options, is_test=is_test)
+    inbox = DjangoInbox(
+        conf.database,
+        clock=clock,
+        options=ServerOptions(conf.durability, notify=conf.notify),
+        is_test=is_test,
+    )
     hooks = ProjectHooks(
         inbox if conf.spool is None else SpooledDjangoInbox(inbox, Spool(conf.spool), is_test=is_test),
         public_url=conf.public_url,

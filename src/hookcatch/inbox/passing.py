@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 
 from hookcatch.core.model import (
@@ -15,9 +15,10 @@ from hookcatch.core.model import (
     Lease,
     NewEvent,
     Run,
+    Standing,
     StoredEvent,
 )
-from hookcatch.core.ports import Inbox, Query, Retention, Transaction
+from hookcatch.core.ports import NO_CAPS, Inbox, Query, Retention, Transaction
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Response
 
@@ -53,9 +54,22 @@ class Passing:
         """See `Inbox.accept`."""
         return self.store.accept(events, claim=claim, duplicates=duplicates)
 
-    def lease(self, *, token: str, limit: int, now: float, until: float) -> Future[tuple[Lease, ...]]:
+    def lease(
+        self,
+        *,
+        token: str,
+        limit: int,
+        now: float,
+        until: float,
+        caps: Mapping[str, int] = NO_CAPS,
+        only: str | None = None,
+    ) -> Future[tuple[Lease, ...]]:
         """See `Inbox.lease`."""
-        return self.store.lease(token=token, limit=limit, now=now, until=until)
+        return self.store.lease(token=token, limit=limit, now=now, until=until, caps=caps, only=only)
+
+    def standing(self, lease: Lease) -> Future[Standing]:
+        """See `Inbox.standing`."""
+        return self.store.standing(lease)
 
     def take(
         self, source: str, tenant: str, id: str, *, of: str, token: str, now: float, until: float

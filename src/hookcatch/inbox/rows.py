@@ -116,7 +116,13 @@ def stored_event(
 
 def lane(row: Sequence[Any], read: Callable[[Any], str] = untext) -> Lane | None:
     """The lane that a row of `EVENT` columns tells of."""
-    return None if row[19] is None else Lane(read(row[19]), row[20], bool(row[21]), bool(row[22]))
+    return lane_of(row[19:23], read)
+
+
+def lane_of(columns: Sequence[Any], read: Callable[[Any], str] = untext) -> Lane | None:
+    """The lane that `lane_columns` tell of."""
+    key, limit, ordered, blocks = columns
+    return None if key is None else Lane(read(key), limit, bool(ordered), bool(blocks))
 
 
 def run(row: tuple[Any, ...], read: Callable[[Any], str] = untext) -> Run:

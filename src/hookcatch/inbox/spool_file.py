@@ -47,6 +47,13 @@ CREATE TABLE hookcatch_spool (
   content_key BLOB,
   format TEXT NOT NULL,
   headers TEXT NOT NULL,
+  lane BLOB,
+  lane_key,
+  lane_limit INTEGER NOT NULL,
+  ordered INTEGER NOT NULL,
+  blocks INTEGER NOT NULL,
+  version REAL,
+  due_at REAL,
   body BLOB NOT NULL,
   revive_before REAL,
   refuse_replayed_content INTEGER NOT NULL,
@@ -54,10 +61,11 @@ CREATE TABLE hookcatch_spool (
 )
 """
 COLUMNS = (
-    "source, tenant, id, type, received_at, occurred_at, body_hash, content_key, format, headers, body, "
-    "revive_before, refuse_replayed_content"
+    "source, tenant, id, type, received_at, occurred_at, body_hash, content_key, format, headers, lane, lane_key, "
+    "lane_limit, ordered, blocks, version, due_at, body, revive_before, refuse_replayed_content"
 )
-INSERT = f"INSERT INTO hookcatch_spool (first, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+"""The columns of `rows.new_event`, and what else `Inbox.accept` is given."""
+INSERT = f"INSERT INTO hookcatch_spool (first, {COLUMNS}) VALUES (?{', ?' * (COLUMNS.count(',') + 1)})"
 WAITING = f"""
 SELECT coalesce(first, seq), seq, {COLUMNS} FROM hookcatch_spool WHERE aside IS NULL AND seq > ? ORDER BY seq
 """
@@ -172,7 +180,7 @@ class SpoolFile:
         why_not = self._floor.why_not()
         if why_not is not None:
             return failed(InboxUnavailable(why_not, retry_after=30.0))
-        ready = [(*rows.new_event(event), event.body) for event in events]
+        ready = [(*rows.new_event(event), event.due_at, event.body) for event in events]
         return self._writer.submit(lambda connection: _append(connection, ready, duplicates))
 
     def span(self) -> Future[tuple[int, int]]:
@@ -265,8 +273,13 @@ def _event(row: tuple[Any, ...]) -> NewEvent:
         content_key,
         format_,
         headers,
+        _,
+        *lane,
+        version,
+        due_at,
         body,
-        *_,
+        _,
+        _,
     ) = row
     return NewEvent(
         source=rows.untext(source),
@@ -280,6 +293,9 @@ def _event(row: tuple[Any, ...]) -> NewEvent:
         format=format_,
         headers=rows.unheaders(headers),
         content_key=content_key,
+        lane=rows.lane_of(lane),
+        due_at=due_at,
+        version=version,
     )
 
 

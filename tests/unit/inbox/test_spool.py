@@ -19,7 +19,7 @@ from lab.forwarder import Forwarder
 
 from hookcatch import Hookcatch, Retention, Secret
 from hookcatch.core.errors import ConfigurationError, InboxUnavailable, InboxUnreachable
-from hookcatch.core.model import Accepted, Claim, Close, Duplicate, Duplicates, Run
+from hookcatch.core.model import Accepted, Claim, Close, Duplicate, Duplicates, Lane, Run, Standing
 from hookcatch.core.ports import Query
 from hookcatch.inbox import behind_spool, open_inbox, spool, spool_file
 from hookcatch.inbox.locks import Turn
@@ -157,6 +157,9 @@ def test_an_event_comes_out_of_the_spool_as_it_went_in(inbox, store):
         format="bytes",
         headers={"x": "\xff"},
         content_key=b"key",
+        lane=Lane("\ud800", 2, ordered=False, blocks=True),
+        due_at=99.5,
+        version=4.0,
     )
     policy = Duplicates(7.5, refuse_replayed_content=True)
     inbox.accept([odd, event("plain")], duplicates=policy).result()
@@ -580,7 +583,10 @@ def test_all_else_is_handed_on(inbox, store):
     assert called.is_set()
     silence()
     assert inbox.next_due() == now - 1
+    assert inbox.lease(token="w", limit=1, now=now, until=now + 60, caps={"shop": 0}).result() == ()
+    assert inbox.lease(token="w", limit=1, now=now, until=now + 60, only="other").result() == ()
     (lease,) = inbox.lease(token="w", limit=1, now=now, until=now + 60).result()
+    assert inbox.standing(lease).result() == Standing(None, False)
     assert inbox.heartbeat([lease], until=now + 90).result() == (True,)
     inbox.settle(lease, [Run("h", "succeeded", 1)], None).result()
     inbox.release([lease]).result()
