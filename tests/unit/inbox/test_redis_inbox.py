@@ -415,7 +415,7 @@ def test_what_cannot_be_sent_or_read_is_the_trouble_of_who_asked_and_of_nobody_e
             inbox.accept([event("c")]),
             inbox.accept([event("a")], claim=None),
         ]
-    with pytest.raises(redis.DataError, match="NoneType"):
+    with pytest.raises(redis.DataError):
         futures[0].result(30)
     assert isinstance(futures[1].result(30)[0], Accepted)
     assert futures[2].result(30)[0].seq == 1
