@@ -96,7 +96,7 @@ def opened(app: str, url: str | None) -> Iterator[Inbox]:
     """The inbox of an app, or the one at a URL. Raises ConfigurationError if another process's events cannot
     be seen in it."""
     inbox = _existing(url) if url else load(app).inbox()
-    if not inbox.durable:
+    if not inbox.shared:
         raise ConfigurationError(
             "this inbox lives in the memory of the process that receives; only one on disk can be looked into: "
             "sqlite:///hookcatch.db"

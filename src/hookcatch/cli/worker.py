@@ -44,7 +44,7 @@ def worker(hooks: Hookcatch, concurrency: int | None, until_idle: bool, log_leve
     speak(log_level)
     if concurrency:
         hooks.concurrency = concurrency
-    if not hooks.inbox().durable:
+    if not hooks.inbox().shared:
         raise ConfigurationError(
             "this inbox lives in the memory of the process that receives, so no other can work on its events; "
             "use one on disk: sqlite:///hookcatch.db"

@@ -100,10 +100,12 @@ class Inbox(Protocol):
     never blocks; the future fails with InboxUnavailable when the store cannot do it, in which case nothing
     of the call has happened, or (a lost connection) it is unknown and calling again is harmless.
 
-    `durable`: whether a resolved `accept` survives the death of the process and of the machine.
+    `shared`: whether other processes can open it too.
+    `durable`: whether a resolved `accept` survives the death of the process and of the machine; known once it is open.
     `transactional`: whether `transaction` works.
     """
 
+    shared: bool
     durable: bool
     transactional: bool
 

@@ -40,6 +40,7 @@ class MemoryInbox:
             a flood of events does not eat the memory (ATTACKS A30). What is not ended is never dropped.
     """
 
+    shared = False
     durable = False
     transactional = False
 

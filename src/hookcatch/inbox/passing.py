@@ -32,6 +32,7 @@ class Passing:
 
     def __init__(self, store: Inbox) -> None:
         self.store: Inbox = store
+        self.shared: bool = store.shared
         self.durable: bool = store.durable
         self.transactional: bool = store.transactional
 

@@ -109,7 +109,7 @@ class SpooledInbox(Passing):
 
     def __init__(self, store: Inbox, spool: Spool, *, timer: Callable[[], float] = time.monotonic) -> None:
         super().__init__(store)
-        if not store.durable:
+        if not store.shared:
             raise ConfigurationError("a spool is for a store that outlives this process: name another inbox")
         options = SqliteOptions(disk_floor=spool.disk_floor, any_file_system=spool.any_file_system)
         self.spool: SpoolFile = SpoolFile(spool.place, options)

@@ -49,6 +49,7 @@ class SqliteInbox:
         options: see SqliteOptions.
     """
 
+    shared = True
     durable = True
     transactional = True
 

@@ -154,9 +154,9 @@ class Envelopes:
 
     def check(self, inbox: Inbox) -> None:
         """Raises ConfigurationError where events could not be worked on elsewhere, or be lost on the way."""
-        if not inbox.durable:
+        if not inbox.shared:
             raise ConfigurationError(
-                "a relay needs an inbox that the engine's workers can open too and that loses nothing: sqlite:///, "
+                "a relay needs an inbox that the engine's workers can open too: sqlite:///, "
                 "postgresql://, mysql:// or redis://"
             )
         self.engine.check()

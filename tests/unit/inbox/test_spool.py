@@ -48,7 +48,7 @@ class Store(Passing):
 
     def __init__(self) -> None:
         super().__init__(MemoryInbox(clock=time.time))
-        self.durable = True
+        self.shared = self.durable = True
         self.away = False
         self.silent = False
         self.hated = ""

@@ -87,6 +87,7 @@ class RedisInbox:
         ConfigurationError: the URL is none that redis-py takes, or the prefix holds braces.
     """
 
+    shared = True
     transactional = False
 
     def __init__(self, url: str, *, clock: Clock, options: RedisOptions = RedisOptions()) -> None:

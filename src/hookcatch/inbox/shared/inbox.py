@@ -84,6 +84,7 @@ class ServerInbox:
         lock: held round what is written.
     """
 
+    shared = True
     transactional = True
     all_right = "?durability=best_effort"
     """How to say that an event may be lost."""

@@ -212,7 +212,7 @@ class Lanes(Base):
                         close(mine, one, "succeeded")
                 return rounds
 
-            if not inbox.durable:
+            if not inbox.shared:
                 other.close()
                 other = inbox
             with ThreadPoolExecutor(2) as threads:

@@ -60,8 +60,8 @@ class Living(Base):
     def test_what_was_accepted_is_there_for_the_next_process(
         self, inbox: Inbox, event: Maker, fresh: Callable[[], Inbox]
     ) -> None:
-        if not inbox.durable:
-            pytest.skip("says that it is not durable")
+        if not inbox.shared:
+            pytest.skip("lives in one process")
         accept(inbox, event())
         other = fresh()
         other.open()
@@ -107,7 +107,7 @@ class Living(Base):
         self, inbox: Inbox, fresh: Callable[[], Inbox]
     ) -> None:
         inbox.learn("asana", "acme", Secret(b"one")).result()
-        if not inbox.durable:
+        if not inbox.shared:
             assert fresh().learned("asana", "acme") is None
             return
         other = fresh()

@@ -394,7 +394,7 @@ class InboxMachine(RuleBasedStateMachine):
     @rule()
     def the_process_restarts(self) -> None:
         self.inbox.close()
-        if self.inbox.durable:
+        if self.inbox.shared:
             self.inbox = self.make(self.directory, self.clock)
         self.inbox.open()
 
