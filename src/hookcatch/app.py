@@ -425,8 +425,6 @@ class Hookcatch(Router):
             logger.warning(
                 "the inbox does not survive this process: events are lost with it, acknowledged or not"
             )
-        elif not inbox.durable:
-            logger.warning("events that were acknowledged can be lost when the server of the inbox stops")
         settings = Settings(self.concurrency, self.embedded, self._retention, lease=self._lease)
         suspicion = Suspicion(
             lambda request, name, tenant, limits: self._sources[name].diagnose(

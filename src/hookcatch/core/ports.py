@@ -101,7 +101,8 @@ class Inbox(Protocol):
     of the call has happened, or (a lost connection) it is unknown and calling again is harmless.
 
     `shared`: whether other processes can open it too.
-    `durable`: whether a resolved `accept` survives the death of the process and of the machine; known once it is open.
+    `durable`: whether a resolved `accept` survives the death of the process and of the machine; it is known once it
+    is open.
     `transactional`: whether `transaction` works.
     """
 
