@@ -381,20 +381,20 @@ def test_the_file_shrinks_again_and_ballast_is_laid_by(make, store, tmp_path):
 
 def test_what_another_process_left_is_drained_by_those_that_run(make, store):
     one, other = make(store), make(Store())
-    other.store.away = True
+    store.away = other.store.away = True
     deliver(other, "left")
     other._end.set()
     other._thread.join()  # as if it had died
-    store.away = True
-    time.sleep(0.3)  # nothing comes of looking now
+    until(lambda: len(store.asked) > 2)  # nothing comes of looking now
     store.away = False
     until(lambda: store.ids == ["left"])
     assert one.mode is Mode.DIRECT
 
 
-def test_a_spool_that_holds_many_is_drained_before_deliveries_are_held(inbox, store, monkeypatch):
+def test_a_spool_that_holds_many_is_drained_before_deliveries_are_held(make, store, monkeypatch):
     monkeypatch.setattr(spool, "FEW", 2)
     monkeypatch.setattr("hookcatch.inbox.carrier.MOST", 4)
+    inbox = make(store)
     store.away = True
     ids = [f"evt_{number:02d}" for number in range(30)]
     for id_ in ids:
