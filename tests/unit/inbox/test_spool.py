@@ -18,7 +18,9 @@ import pytest
 from lab.forwarder import Forwarder
 
 from hookcatch import Hookcatch, Retention, Secret
+from hookcatch.core.bridge import step
 from hookcatch.core.errors import ConfigurationError, InboxUnavailable, InboxUnreachable
+from hookcatch.core.flow import receive
 from hookcatch.core.model import Accepted, Claim, Close, Duplicate, Duplicates, Run
 from hookcatch.core.ports import Query
 from hookcatch.inbox import behind_spool, open_inbox, spool, spool_file
@@ -30,6 +32,7 @@ from hookcatch.inbox.spool import Mode, Spool, SpooledInbox
 from hookcatch.inbox.spool_file import SpoolFile
 from hookcatch.inbox.sqlite_file import SqliteOptions
 from support.databases import MARIADB, POSTGRES
+from support.senders import whsec
 
 from .conftest import event
 
@@ -296,6 +299,21 @@ def test_what_is_taken_out_at_once_has_bounds(inbox, store, monkeypatch):
     assert len(taken(9).result()) == 2
     monkeypatch.setattr("hookcatch.inbox.spool_file.MOST_BYTES", 99)
     assert len(taken(9).result()) == 1  # one goes, however large
+
+
+def test_a_process_that_only_receives_acknowledges_says_so_and_drains(store, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    hooks = Hookcatch(store, spool=Spool(tmp_path, disk_floor=0), worker=False)
+    shop = hooks.source("shop", "standard_webhooks", whsec(0))
+    runtime = hooks.runtime()
+    store.away = True
+    request = shop.sign("order.created", {}, id="msg_1")
+    response = step(receive(request, shop.endpoint, runtime.app, runtime.blocking()))
+    assert response.status == 200
+    assert "shop 200 spooled order.created id=msg_1" in caplog.text
+    store.away = False
+    until(lambda: store.ids == ["msg_1"])
+    runtime.close()
 
 
 # what goes wrong
