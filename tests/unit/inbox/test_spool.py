@@ -18,7 +18,9 @@ import pytest
 from lab.forwarder import Forwarder
 
 from hookcatch import Hookcatch, Retention, Secret
+from hookcatch.core.bridge import step
 from hookcatch.core.errors import ConfigurationError, InboxUnavailable, InboxUnreachable
+from hookcatch.core.flow import receive
 from hookcatch.core.model import Accepted, Claim, Close, Duplicate, Duplicates, Lane, Run, Standing
 from hookcatch.core.ports import Query
 from hookcatch.inbox import behind_spool, open_inbox, spool, spool_file
@@ -30,6 +32,7 @@ from hookcatch.inbox.spool import Mode, Spool, SpooledInbox
 from hookcatch.inbox.spool_file import SpoolFile
 from hookcatch.inbox.sqlite_file import SqliteOptions
 from support.databases import MARIADB, POSTGRES
+from support.senders import whsec
 
 from .conftest import event
 
@@ -301,6 +304,21 @@ def test_what_is_taken_out_at_once_has_bounds(inbox, store, monkeypatch):
     assert len(taken(9).result()) == 1  # one goes, however large
 
 
+def test_a_process_that_only_receives_acknowledges_says_so_and_drains(store, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    hooks = Hookcatch(store, spool=Spool(tmp_path, disk_floor=0), worker=False)
+    shop = hooks.source("shop", "standard_webhooks", whsec(0))
+    runtime = hooks.runtime()
+    store.away = True
+    request = shop.sign("order.created", {}, id="msg_1")
+    response = step(receive(request, shop.endpoint, runtime.app, runtime.blocking()))
+    assert response.status == 200
+    assert "shop 200 spooled order.created id=msg_1" in caplog.text
+    store.away = False
+    until(lambda: store.ids == ["msg_1"])
+    runtime.close()
+
+
 # what goes wrong
 
 
@@ -384,20 +402,20 @@ def test_the_file_shrinks_again_and_ballast_is_laid_by(make, store, tmp_path):
 
 def test_what_another_process_left_is_drained_by_those_that_run(make, store):
     one, other = make(store), make(Store())
-    other.store.away = True
+    store.away = other.store.away = True
     deliver(other, "left")
     other._end.set()
     other._thread.join()  # as if it had died
-    store.away = True
-    time.sleep(0.3)  # nothing comes of looking now
+    until(lambda: len(store.asked) > 2)  # nothing comes of looking now
     store.away = False
     until(lambda: store.ids == ["left"])
     assert one.mode is Mode.DIRECT
 
 
-def test_a_spool_that_holds_many_is_drained_before_deliveries_are_held(inbox, store, monkeypatch):
+def test_a_spool_that_holds_many_is_drained_before_deliveries_are_held(make, store, monkeypatch):
     monkeypatch.setattr(spool, "FEW", 2)
     monkeypatch.setattr("hookcatch.inbox.carrier.MOST", 4)
+    inbox = make(store)
     store.away = True
     ids = [f"evt_{number:02d}" for number in range(30)]
     for id_ in ids:
