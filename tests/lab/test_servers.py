@@ -19,7 +19,7 @@ from support.databases import SERVERS
 pytestmark = pytest.mark.slow
 
 STORM = Storm(events=250, rate=250.0, kill=(0.2, 0.5))
-WEATHER = outage.Weather(events=200, rate=100.0, up=(0.3, 0.6), down=(0.3, 0.5))
+WEATHER = outage.Weather(events=300, rate=100.0, up=(0.6, 1.0), down=(0.3, 0.5))
 
 
 @pytest.fixture
@@ -77,4 +77,4 @@ def test_a_server_that_crashes_again_and_again_loses_nothing_and_who_does_not_as
     options = Options("", str(tmp_path / "effects.log"), broken=broken)
     verdict = asyncio.run(outage.outage(WEATHER, options, tmp_path))
     lost = {"no acknowledged event is lost", "no 2xx was said while the server was down"}
-    assert set(verdict.broken_lines) == (lost if broken else set()), verdict.figures
+    assert set(verdict.broken_lines) == (lost if broken else set()), (verdict.broken_lines, verdict.figures)
