@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 from hookcatch import Event, Hookcatch, Transaction
@@ -20,9 +21,9 @@ from .broken import broken
 from .options import SECRET, Options, from_environ
 
 
-def build(options: Options) -> Hookcatch:
-    """The app, whole or broken on purpose."""
-    inbox = broken(options.broken, open_inbox(options.inbox_url, clock=time.time))
+def build(options: Options, wrapped: Callable[[Any], Any] = lambda inbox: inbox) -> Hookcatch:
+    """The app, whole or broken on purpose, with its inbox wrapped in something."""
+    inbox = wrapped(broken(options.broken, open_inbox(options.inbox_url, clock=time.time)))
     hooks = Hookcatch(inbox, concurrency=options.concurrency, worker=options.worker, lease=options.lease)
     register(hooks, options)
     return hooks
