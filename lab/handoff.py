@@ -26,9 +26,11 @@ def missing() -> str:
     return "" if shutil.which("redis-server") else "redis-server is not installed"
 
 
-async def handoff(n: int, death: float, options: Options, directory: Path) -> Verdict:
-    """Hand `n` events to Celery on a Redis of the experiment's own, by a relay that dies at a share of its marks. Its
-    workers start when all are handed over: some are twice in the broker by then."""
+async def handoff(
+    n: int, death: float, options: Options, directory: Path, *, most: int | None = None
+) -> Verdict:
+    """Hand `n` events to Celery on a Redis of the experiment's own, by a relay that dies at a share of its marks, at
+    most `most` times. Celery's workers start when all are handed over: some are twice in the broker by then."""
     options = replace(options, tx=False, before=0.01, after=0.0)
     ledger.prepare(options)
     receiver = server("uvicorn", replace(options, worker=False, broken=""), directory)
@@ -38,7 +40,12 @@ async def handoff(n: int, death: float, options: Options, directory: Path) -> Ve
     environ = {**options.environ(), **broker}
     relay = Process(argv, {**environ, "HOOKCATCH_LAB_DEATH": str(death)}, directory / "relay.log")
     engine = Process([sys.executable, "-m", *CELERY], environ, directory / "celery.log")
-    nurse = Nurse(relay)
+
+    def told(deaths: int) -> None:
+        if deaths == most:
+            relay.environ["HOOKCATCH_LAB_DEATH"] = "0"
+
+    nurse = Nurse(relay, told)
     nursing: asyncio.Task[None] | None = None
     try:
         for process in (redis, receiver):

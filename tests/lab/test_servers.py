@@ -83,4 +83,4 @@ def test_a_server_that_crashes_again_and_again_loses_nothing_and_who_does_not_as
 @pytest.mark.skipif(bool(handoff.missing()), reason=handoff.missing() or "-")
 def test_what_a_relay_handed_over_before_it_died_and_again_afterwards_is_done_once(tmp_path):
     options = Options(str(tmp_path / "inbox.db"), str(tmp_path / "effects.log"))
-    holds(asyncio.run(handoff.handoff(60, 0.15, options, tmp_path)))
+    holds(asyncio.run(handoff.handoff(30, 1.0, options, tmp_path, most=1)))
