@@ -18,6 +18,7 @@ from . import (
     crash_points,
     disk_full,
     drain,
+    handoff,
     malformed,
     order,
     outage,
@@ -184,6 +185,18 @@ def disk_full_command(events: int, floor: int, to: Path | None) -> None:
 def zombie_command(n: int, store: str, broken: str, to: Path | None) -> None:
     """E11: a worker is stopped past its leases, and wakes up."""
     conclude(lambda options, place: zombie.zombie(n, options, place), to, store, broken=broken)
+
+
+@main.command("handoff")
+@click.option("--events", default=1000, show_default=True)
+@click.option("--death", default=0.02, type=Percent(), help="Share of the marks at which the relay dies; 2%")
+@store_option
+@broken_option
+@json_option
+def handoff_command(events: int, death: float, store: str, broken: str, to: Path | None) -> None:
+    """E19: who hands events to Celery dies between the message and the mark that it was sent."""
+    leave_out(handoff.missing())
+    conclude(lambda options, place: handoff.handoff(events, death, options, place), to, store, broken=broken)
 
 
 @main.command("outage")

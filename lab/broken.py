@@ -99,6 +99,18 @@ class TwoCommits(Spoilt):
         return Unmarked(self._inbox.transaction(lease, run))
 
 
+class NoGuard(Spoilt):
+    """Works on whatever a message of an engine names, even if another one brought it before."""
+
+    def take(self, source: str, tenant: str, id: str, **named: Any) -> Future[Any]:
+        taken = self._inbox.take(source, tenant, id, **named).result()
+        if taken is None:
+            (known,) = self._inbox.find(Query(source=source, id=id))
+            stored, _ = self._inbox.get(known.seq)
+            taken = Lease(named["token"], named["until"], stored, {})
+        return resolved(taken)
+
+
 class Unmarked:
     """A transaction that does not record the run, and so cannot know that it was committed."""
 
@@ -161,6 +173,7 @@ BROKEN: dict[str, Callable[[Any], Any]] = {
     "forgets-versions": ForgetsVersions,
     "exists-first": ExistsFirst,
     "two-commits": TwoCommits,
+    "no-guard": NoGuard,
     "no-fence": no_fence,
     "normal-sync": normal_sync,
 }

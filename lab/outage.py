@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from bisect import bisect_left
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,18 +51,19 @@ async def _storm(weather: Weather, options: Options, cluster: Cluster, directory
         for table in ("hookcatch_run", "hookcatch_event"):
             stores.say(options, f"ALTER TABLE {table} SET UNLOGGED")
     receiver = server("uvicorn", _for_the_receiver(options), directory)
-    sender = Sender([receiver.port], weather.rate, duplicates=0.05)
+    # not too many at a time: each that is refused comes again at once
+    sender = Sender([receiver.port], weather.rate, duplicates=0.05, under_way=16)
     outages: Outages = []
     try:
         receiver.start()
         await receiver.ready()
-        blowing = asyncio.create_task(_blow(cluster, weather, outages))
+        over = asyncio.Event()
+        blowing = asyncio.create_task(_blow(cluster, weather, outages, over))
         sending = asyncio.create_task(sender.send([f"evt_{n:05d}" for n in range(weather.events)]))
         await asyncio.wait([blowing, sending], return_when=asyncio.FIRST_COMPLETED)
-        if not sending.done():
-            sending.cancel()
-            blowing.result()
-        await _calm_down(blowing)
+        over.set()
+        await blowing
+        await sending
         await until(lambda: ledger.undecided(options) == 0, 60, "the inbox is not worked off")
         await receiver.stop()
     finally:
@@ -75,22 +77,17 @@ def _for_the_receiver(options: Options) -> Options:
     return replace(options, broken="", url_options="?durability=best_effort")
 
 
-async def _blow(cluster: Cluster, weather: Weather, outages: Outages) -> None:
-    """Never ends by itself; a server that was stopped is started before it ends."""
-    while True:
-        await asyncio.sleep(random.uniform(*weather.up))
+async def _blow(cluster: Cluster, weather: Weather, outages: Outages, over: asyncio.Event) -> None:
+    """Until it is over; then the server is up."""
+    while not over.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), random.uniform(*weather.up))
+            return
         await asyncio.to_thread(cluster.crash)
         since = time.monotonic()
-        try:
-            await asyncio.sleep(random.uniform(*weather.down))
-        finally:
-            outages.append((since, time.monotonic()))
-            await asyncio.to_thread(cluster.start)
-
-
-async def _calm_down(blowing: asyncio.Task[None]) -> None:
-    blowing.cancel()
-    await asyncio.gather(blowing, return_exceptions=True)
+        await asyncio.sleep(random.uniform(*weather.down))
+        outages.append((since, time.monotonic()))
+        await asyncio.to_thread(cluster.start)
 
 
 def _judge(options: Options, weather: Weather, tally: Tally, outages: Outages) -> Verdict:

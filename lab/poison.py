@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,10 +59,11 @@ async def poison(n: int, options: Options, directory: Path) -> Verdict:
 
 
 class Nurse:
-    """Starts a worker again when it has died."""
+    """Starts a worker again when it has died; `told` hears before of how many have."""
 
-    def __init__(self, worker: Process) -> None:
+    def __init__(self, worker: Process, told: Callable[[int], object] = lambda deaths: None) -> None:
         self._worker = worker
+        self._told = told
         self.deaths = 0
 
     async def run(self) -> None:
@@ -71,6 +73,7 @@ class Nurse:
             await asyncio.sleep(0.05)
             if not self._worker.is_alive():
                 self.deaths += 1
+                self._told(self.deaths)
                 self._worker.start()
 
 

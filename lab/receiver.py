@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 from hookcatch import Event, Hookcatch, Retry, Transaction
@@ -23,9 +24,9 @@ from .broken import broken
 from .options import SECRET, Options, from_environ
 
 
-def build(options: Options) -> Hookcatch:
-    """The app, whole or broken on purpose."""
-    inbox = broken(options.broken, open_inbox(options.inbox_url, clock=time.time))
+def build(options: Options, wrapped: Callable[[Any], Any] = lambda inbox: inbox) -> Hookcatch:
+    """The app, whole or broken on purpose, with its inbox wrapped in something."""
+    inbox = wrapped(broken(options.broken, open_inbox(options.inbox_url, clock=time.time)))
     spool = Spool(options.spool, disk_floor=0) if options.spool else None
     hooks = Hookcatch(
         inbox, spool=spool, concurrency=options.concurrency, worker=options.worker, lease=options.lease

@@ -13,13 +13,13 @@ from lab.crash import Storm, crash
 from lab.options import Options
 from lab.verdict import Verdict
 
-from lab import cluster, drain, outage, race, stores, zombie
+from lab import cluster, drain, handoff, outage, race, stores, zombie
 from support.databases import SERVERS
 
 pytestmark = pytest.mark.slow
 
 STORM = Storm(events=250, rate=250.0, kill=(0.2, 0.5))
-WEATHER = outage.Weather(events=200, rate=100.0, up=(0.3, 0.6), down=(0.3, 0.5))
+WEATHER = outage.Weather(events=300, rate=100.0, up=(0.6, 1.0), down=(0.3, 0.5))
 
 
 @pytest.fixture
@@ -77,4 +77,10 @@ def test_a_server_that_crashes_again_and_again_loses_nothing_and_who_does_not_as
     options = Options("", str(tmp_path / "effects.log"), broken=broken)
     verdict = asyncio.run(outage.outage(WEATHER, options, tmp_path))
     lost = {"no acknowledged event is lost", "no 2xx was said while the server was down"}
-    assert set(verdict.broken_lines) == (lost if broken else set()), verdict.figures
+    assert set(verdict.broken_lines) == (lost if broken else set()), (verdict.broken_lines, verdict.figures)
+
+
+@pytest.mark.skipif(bool(handoff.missing()), reason=handoff.missing() or "-")
+def test_what_a_relay_handed_over_before_it_died_and_again_afterwards_is_done_once(tmp_path):
+    options = Options(str(tmp_path / "inbox.db"), str(tmp_path / "effects.log"))
+    holds(asyncio.run(handoff.handoff(30, 1.0, options, tmp_path, most=1)))
