@@ -118,12 +118,12 @@ class Pair:
         self.kills = 0
 
     async def start(self) -> None:
-        """Start both, and wait until they serve and work."""
+        """Start the worker and, once it works, the server: what is acknowledged can be hit at once."""
         said = self.worker.log.stat().st_size if self.worker.log.exists() else 0
-        self.web.start()
         self.worker.start()
-        await self.web.ready(40)
-        await until(lambda: self._has_said(said), 40, f"the worker does not start; see {self.worker.log}")
+        await until(lambda: self._has_said(said), 60, f"the worker does not start; see {self.worker.log}")
+        self.web.start()
+        await self.web.ready(60)
 
     def _has_said(self, since: int) -> bool:
         with self.worker.log.open("rb") as log:

@@ -28,8 +28,8 @@ class Effort:
     `events`."""
 
     rounds: int = 3
-    seconds: float = 2.0
-    events: int = 8000
+    seconds: float = 1.5
+    events: int = 4000
 
 
 @dataclass(frozen=True, slots=True)
