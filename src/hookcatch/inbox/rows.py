@@ -46,11 +46,6 @@ def headers(values: Mapping[str, str]) -> str:
     return json.dumps(dict(values)) if values else "{}"
 
 
-def unheaders(value: str) -> Mapping[str, str]:
-    """And back."""
-    return NO_HEADERS if value == "{}" else MappingProxyType(json.loads(value))
-
-
 def new_event(event: NewEvent) -> tuple[Any, ...]:
     """The columns of an event that is accepted, but for those that say how it starts."""
     return (
@@ -81,7 +76,7 @@ def stored_event(
         received_at=row[6],
         body=body,
         format=row[7],
-        headers=unheaders(row[8]),
+        headers=NO_HEADERS if row[8] == "{}" else MappingProxyType(json.loads(row[8])),
         occurred_at=row[9],
         run_at=row[10],
         attempt=row[11],
