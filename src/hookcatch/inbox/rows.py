@@ -48,11 +48,6 @@ def headers(values: Mapping[str, str]) -> str:
     return json.dumps(dict(values)) if values else "{}"
 
 
-def unheaders(value: str) -> Mapping[str, str]:
-    """And back."""
-    return NO_HEADERS if value == "{}" else MappingProxyType(json.loads(value))
-
-
 def new_event(event: NewEvent) -> tuple[Any, ...]:
     """The columns of an event that is accepted, but for those that say how it starts."""
     return (
@@ -98,7 +93,7 @@ def stored_event(
         received_at=row[6],
         body=body,
         format=row[7],
-        headers=unheaders(row[8]),
+        headers=NO_HEADERS if row[8] == "{}" else MappingProxyType(json.loads(row[8])),
         occurred_at=row[9],
         run_at=row[10],
         attempt=row[11],
@@ -116,12 +111,7 @@ def stored_event(
 
 def lane(row: Sequence[Any], read: Callable[[Any], str] = untext) -> Lane | None:
     """The lane that a row of `EVENT` columns tells of."""
-    return lane_of(row[19:23], read)
-
-
-def lane_of(columns: Sequence[Any], read: Callable[[Any], str] = untext) -> Lane | None:
-    """The lane that `lane_columns` tell of."""
-    key, limit, ordered, blocks = columns
+    key, limit, ordered, blocks = row[19:23]
     return None if key is None else Lane(read(key), limit, bool(ordered), bool(blocks))
 
 

@@ -7,6 +7,7 @@ into it does so through the writer as well, so that one process at a time has th
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import threading
@@ -15,15 +16,16 @@ import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, asdict, dataclass, fields
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from hookcatch.core.errors import ConfigurationError, InboxUnavailable
-from hookcatch.core.model import Duplicates, NewEvent
+from hookcatch.core.model import Duplicates, Lane, NewEvent
 
 from . import disk, rows, sqlite_file
 from .locks import WriteLock
@@ -37,43 +39,25 @@ TABLE = """
 CREATE TABLE hookcatch_spool (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice: who took rows to the store may drop them late
   first INTEGER,                          -- the seq of the delivery's first event; NULL in that one
-  source NOT NULL,
-  tenant NOT NULL,
-  id NOT NULL,
-  type NOT NULL,
   received_at REAL NOT NULL,
-  occurred_at REAL,
-  body_hash BLOB NOT NULL,
-  content_key BLOB,
-  format TEXT NOT NULL,
-  headers TEXT NOT NULL,
-  lane BLOB,
-  lane_key,
-  lane_limit INTEGER NOT NULL,
-  ordered INTEGER NOT NULL,
-  blocks INTEGER NOT NULL,
-  version REAL,
-  due_at REAL,
+  facts TEXT NOT NULL,                    -- the event but for its body, as JSON
+  policy TEXT NOT NULL,                   -- what is to be done with duplicates, as JSON
   body BLOB NOT NULL,
-  revive_before REAL,
-  refuse_replayed_content INTEGER NOT NULL,
   aside TEXT                              -- why the store does not take it, where it takes all others
 )
 """
-COLUMNS = (
-    "source, tenant, id, type, received_at, occurred_at, body_hash, content_key, format, headers, lane, lane_key, "
-    "lane_limit, ordered, blocks, version, due_at, body, revive_before, refuse_replayed_content"
-)
-"""The columns of `rows.new_event`, and what else `Inbox.accept` is given."""
-INSERT = f"INSERT INTO hookcatch_spool (first, {COLUMNS}) VALUES (?{', ?' * (COLUMNS.count(',') + 1)})"
-WAITING = f"""
-SELECT coalesce(first, seq), seq, {COLUMNS} FROM hookcatch_spool WHERE aside IS NULL AND seq > ? ORDER BY seq
+INSERT = "INSERT INTO hookcatch_spool (first, received_at, facts, policy, body) VALUES (?, ?, ?, ?, ?)"
+WAITING = """
+SELECT coalesce(first, seq), seq, facts, policy, body
+FROM hookcatch_spool WHERE aside IS NULL AND seq > ? ORDER BY seq
 """
 END = "SELECT seq FROM hookcatch_spool WHERE aside IS NULL ORDER BY seq {} LIMIT 1"
 STATUS = """
 SELECT count(*), coalesce(sum(first IS NULL), 0), coalesce(sum(length(body)), 0), min(received_at)
 FROM hookcatch_spool WHERE aside IS NULL
 """
+
+_BYTES = ("body_hash", "content_key")
 
 MOST_EVENTS = 500
 MOST_BYTES = 8 << 20
@@ -180,8 +164,9 @@ class SpoolFile:
         why_not = self._floor.why_not()
         if why_not is not None:
             return failed(InboxUnavailable(why_not, retry_after=30.0))
-        ready = [(*rows.new_event(event), event.due_at, event.body) for event in events]
-        return self._writer.submit(lambda connection: _append(connection, ready, duplicates))
+        policy = json.dumps(asdict(duplicates))
+        ready = [(event.received_at, _facts(event), policy, event.body) for event in events]
+        return self._writer.submit(lambda connection: _append(connection, ready))
 
     def span(self) -> Future[tuple[int, int]]:
         """The numbers of the oldest and the newest row that wait, after all that was appended before; 0 for none."""
@@ -224,12 +209,29 @@ def _nobody() -> None:
     """Nothing that a worker could take comes due here."""
 
 
-def _append(connection: sqlite3.Connection, ready: Sequence[tuple[Any, ...]], duplicates: Duplicates) -> int:
-    policy = (duplicates.revive_before, duplicates.refuse_replayed_content)
+def _facts(event: NewEvent) -> str:
+    found = {one.name: getattr(event, one.name) for one in fields(event) if one.name != "body"}
+    found["headers"] = dict(event.headers)
+    found["lane"] = event.lane and asdict(event.lane)
+    for name in _BYTES:
+        found[name] = None if found[name] is None else found[name].hex()
+    return json.dumps(found)  # ASCII: a lone surrogate comes back as it was
+
+
+def _event(facts: str, body: bytes) -> NewEvent:
+    found = json.loads(facts)
+    found["headers"] = MappingProxyType(found["headers"])
+    found["lane"] = found["lane"] and Lane(**found["lane"])
+    for name in _BYTES:
+        found[name] = None if found[name] is None else bytes.fromhex(found[name])
+    return NewEvent(body=body, **found)
+
+
+def _append(connection: sqlite3.Connection, ready: Sequence[tuple[Any, ...]]) -> int:
     first = None
     last = 0
     for row in ready:
-        last = connection.execute(INSERT, (first, *row, *policy)).lastrowid or 0
+        last = connection.execute(INSERT, (first, *row)).lastrowid or 0
         first = first or last
     return last
 
@@ -257,46 +259,9 @@ def _oldest(connection: sqlite3.Connection, limit: int, after: int) -> list[Wait
 def _deliveries(cursor: sqlite3.Cursor) -> Iterator[Waiting]:
     for first, group in groupby(cursor, itemgetter(0)):
         found = list(group)
-        duplicates = Duplicates(found[0][-2], bool(found[0][-1]))
-        yield Waiting(first, found[-1][1], tuple([_event(row[2:]) for row in found]), duplicates)
-
-
-def _event(row: tuple[Any, ...]) -> NewEvent:
-    (
-        source,
-        tenant,
-        id_,
-        type_,
-        received_at,
-        occurred_at,
-        body_hash,
-        content_key,
-        format_,
-        headers,
-        _,
-        *lane,
-        version,
-        due_at,
-        body,
-        _,
-        _,
-    ) = row
-    return NewEvent(
-        source=rows.untext(source),
-        tenant=rows.untext(tenant),
-        id=rows.untext(id_),
-        type=rows.untext(type_),
-        received_at=received_at,
-        occurred_at=occurred_at,
-        body=body,
-        body_hash=body_hash,
-        format=format_,
-        headers=rows.unheaders(headers),
-        content_key=content_key,
-        lane=rows.lane_of(lane),
-        due_at=due_at,
-        version=version,
-    )
+        _, last, _, policy, _ = found[-1]
+        events = tuple([_event(facts, body) for _, _, facts, _, body in found])
+        yield Waiting(first, last, events, Duplicates(**json.loads(policy)))
 
 
 def _alike(one: Duplicates, other: Duplicates) -> bool:
@@ -320,9 +285,9 @@ def _try_again(connection: sqlite3.Connection) -> None:
 def _status(connection: sqlite3.Connection) -> Status:
     events, deliveries, size, since = connection.execute(STATUS).fetchone()
     aside = connection.execute(
-        "SELECT id, aside FROM hookcatch_spool WHERE aside IS NOT NULL AND first IS NULL ORDER BY seq"
+        "SELECT facts, aside FROM hookcatch_spool WHERE aside IS NOT NULL AND first IS NULL ORDER BY seq"
     ).fetchall()
-    named = tuple([(rows.untext(id_), rows.untext(why)) for id_, why in aside])
+    named = tuple([(json.loads(facts)["id"], rows.untext(why)) for facts, why in aside])
     return Status(deliveries, events, size, since, named)
 
 
