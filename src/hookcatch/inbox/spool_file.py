@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import asdict, asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from itertools import groupby
 from operator import itemgetter

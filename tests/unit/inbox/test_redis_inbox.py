@@ -19,7 +19,7 @@ import pytest
 import redis
 
 import hookcatch.inbox.redis
-from hookcatch.core.errors import ConfigurationError, InboxUnavailable, MissingExtra
+from hookcatch.core.errors import ConfigurationError, InboxUnavailable, InboxUnreachable, MissingExtra
 from hookcatch.core.model import Accepted, Close, Lane, Run
 from hookcatch.core.ports import Query, Retention
 from hookcatch.inbox import open_inbox
@@ -215,7 +215,7 @@ def test_a_server_that_is_killed_in_the_middle_loses_nothing_that_was_acknowledg
 
 def test_a_server_that_is_not_there_is_a_configuration_error_without_the_password_and_later_unavailable():
     inbox = inbox_of(NOWHERE)
-    with pytest.raises(ConfigurationError, match=r"127.0.0.1:9/0 cannot be opened") as why:
+    with pytest.raises(InboxUnreachable, match=r"127.0.0.1:9/0 cannot be opened") as why:
         inbox.open()
     assert "secret" not in str(why.value)
     with pytest.raises(InboxUnavailable):
@@ -391,8 +391,9 @@ def test_the_way_to_a_server_may_be_encrypted(tmp_path, opened):
     server.start()
     url = f"rediss://localhost:{server.settings['tls-port']}/0?server_clock=0"
     assert isinstance(accept(opened(f"{url}&ssl_ca_certs={tmp_path}/server.crt"), "a")[0], Accepted)
-    with pytest.raises(ConfigurationError, match=r"cannot be opened: .*certificate"):
+    with pytest.raises(ConfigurationError, match=r"cannot be opened: .*certificate") as why:
         opened(url)
+    assert not isinstance(why.value, InboxUnreachable)
     server.kill()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import ssl
 import threading
 import time
 import weakref
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
 
-from hookcatch.core.errors import ConfigurationError, InboxUnavailable, MissingExtra
+from hookcatch.core.errors import ConfigurationError, InboxUnavailable, InboxUnreachable, MissingExtra
 from hookcatch.core.model import (
     Accepted,
     Claim,
@@ -128,7 +129,8 @@ class RedisInbox:
             connection, verdict = self.server.connect()
             connection.disconnect()
         except redis.RedisError as error:
-            raise ConfigurationError(f"the inbox in {place} cannot be opened: {error}") from error
+            kind = InboxUnreachable if _is_away(error) else ConfigurationError
+            raise kind(f"the inbox in {place} cannot be opened: {error}") from error
         refusal = self.server.refusal(verdict)
         if refusal:
             raise ConfigurationError(refusal)
@@ -301,6 +303,12 @@ class RedisInbox:
     def _after_fork_in_child(self) -> None:
         self._opening = threading.Lock()
         self._inherited += [self._writer.after_fork_in_child(), self._reader.after_fork_in_child()]
+
+
+def _is_away(error: redis.RedisError) -> bool:
+    """Whether it may come back as it is. One that says no, or whose certificate is not right, does not."""
+    said_no = isinstance(error, redis.AuthenticationError) or isinstance(error.__context__, ssl.SSLError)
+    return isinstance(error, redis.ConnectionError | redis.TimeoutError) and not said_no
 
 
 def _nothing() -> None:
