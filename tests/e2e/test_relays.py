@@ -98,7 +98,7 @@ class Stage:
     way: Way
     broker: str = ""
     started: list[Process] = field(default_factory=list)
-    queue: str = field(default_factory=lambda: f"hookcatch-test-{uuid.uuid4().hex}")
+    queue: str = field(default_factory=lambda: f"hookcatch_test_{uuid.uuid4().hex}")
 
     def __post_init__(self) -> None:
         self.hooks = Hookcatch(f"sqlite:///{self.folder}/inbox.db?disk_floor=0&ballast=0", worker=False)

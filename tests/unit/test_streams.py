@@ -8,7 +8,7 @@ import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, closing, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,7 @@ BROKERS = {
 
 @pytest.fixture
 def name() -> str:
-    return f"hookcatch-test-{uuid.uuid4().hex}"
+    return f"hookcatch_test_{uuid.uuid4().hex}"
 
 
 @pytest.fixture(params=BROKERS)
@@ -176,23 +176,28 @@ class Line:
     def __init__(self, port: int) -> None:
         self.port = free_port()
         self._to = port
-        self._open: set[asyncio.StreamWriter] = set()
+        self._passing: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     async def mend(self) -> None:
-        self._server = await asyncio.start_server(self._pass, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
 
     async def cut(self) -> None:
         assert self._server is not None
         self._server.close()
-        for writer in self._open:
-            writer.close()
+        for task in self._passing:
+            task.cancel()
+        await asyncio.gather(*self._passing, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._pass(reader, writer))
+        self._passing.add(task)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from_broker, to_broker = await asyncio.open_connection("127.0.0.1", self._to)
-        self._open |= {writer, to_broker}
-        with suppress(ConnectionError):
-            await asyncio.gather(self._pour(reader, to_broker), self._pour(from_broker, writer))
+        with closing(writer):
+            from_broker, to_broker = await asyncio.open_connection("127.0.0.1", self._to)
+            with closing(to_broker), suppress(ConnectionError):
+                await asyncio.gather(self._pour(reader, to_broker), self._pour(from_broker, writer))
 
     async def _pour(self, source: asyncio.StreamReader, into: asyncio.StreamWriter) -> None:
         while data := await source.read(65536):

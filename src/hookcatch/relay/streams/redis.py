@@ -22,6 +22,8 @@ from .consuming import consume
 try:
     import redis
     from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
     from redis.exceptions import RedisError, ResponseError
 except ModuleNotFoundError:
     raise MissingExtra("redis", "redis") from None
@@ -101,12 +103,18 @@ class RedisStream:
     async def open(self, concurrency: int) -> AsyncIterator[_Inlet]:
         """See `Stream`."""
         own = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        client: Redis = Redis.from_url(self._url, decode_responses=True, protocol=2, **self._options)
+        client: Redis = Redis.from_url(
+            self._url, decode_responses=True, protocol=2, retry=Retry(NoBackoff(), 0), **self._options
+        )
         async with client:
             with suppress(ResponseError):  # it is there already
                 await client.xgroup_create(self._stream, self._group, id="0", mkstream=True)
             await self._strike_off(client)
-            yield _Inlet(client, self._stream, self._group, own)
+            inlet = _Inlet(client, self._stream, self._group, own)
+            try:
+                yield inlet
+            finally:
+                inlet.is_open = False
 
     async def _strike_off(self, client: Redis) -> None:
         for one in await client.xinfo_consumers(self._stream, self._group):
@@ -121,6 +129,7 @@ class _Inlet:
     group: str
     own: str
     looked: float = field(default=-RECLAIM)
+    is_open: bool = True
 
     async def take(self, free: int) -> Sequence[Taken]:
         """Now and then those that a consumer took and never acknowledged; else new ones."""
@@ -168,6 +177,8 @@ class _Taken:
 
     async def _end(self, *, instead: str = "") -> None:
         at = self.inlet
+        if not at.is_open:  # the client would connect again, and nobody would close that
+            raise redis.ConnectionError("closed meanwhile")
         async with at.client.pipeline(transaction=True) as commands:
             if instead:
                 commands.xadd(at.stream, {FIELD: instead})
