@@ -26,6 +26,7 @@ from . import (
     slow,
     stores,
     strace_ack,
+    wake,
     zombie,
 )
 from .broken import BROKEN
@@ -256,6 +257,15 @@ def race_command(
         ack=ack,
         broken=broken,
     )
+
+
+@main.command("wake")
+@click.option("--n", default=40, show_default=True)
+@click.option("--store", default="postgresql://postgres@127.0.0.1/postgres", show_default=True)
+@json_option
+def wake_command(n: int, store: str, to: Path | None) -> None:
+    """How long an event waits for a worker in another process, with PostgreSQL's hints and without."""
+    conclude(lambda options, place: wake.wake(n, options, place), to, store)
 
 
 @main.command("malformed")
