@@ -28,6 +28,7 @@ from . import (
     slow,
     stores,
     strace_ack,
+    wake,
     zombie,
 )
 from . import spool as spools
@@ -275,6 +276,15 @@ def spool_command(spooled: bool, to: Path | None, **how: Any) -> None:
     leave_out(spools.missing())
     outage = spools.Outage(**how)
     conclude(lambda options, place: spools.spool(outage, spooled, options, place), to)
+
+
+@main.command("wake")
+@click.option("--n", default=40, show_default=True)
+@click.option("--store", default="postgresql://postgres@127.0.0.1/postgres", show_default=True)
+@json_option
+def wake_command(n: int, store: str, to: Path | None) -> None:
+    """How long an event waits for a worker in another process, with PostgreSQL's hints and without."""
+    conclude(lambda options, place: wake.wake(n, options, place), to, store)
 
 
 @main.command("malformed")
