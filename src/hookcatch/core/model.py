@@ -36,6 +36,9 @@ TERMINAL: frozenset[EventState] = PARKED.union({"succeeded", "ignored", "discard
 WAITING: frozenset[EventState] = frozenset({"pending", "relayed"})
 """States that a worker ends at run_at, if nothing else did before."""
 
+IN_WORK: frozenset[EventState] = frozenset({"running", "relayed", "handling"})
+"""States that take a place in a lane. (A source's cap does not count `handling`: that is the receiver's.)"""
+
 MAX_LOST = 3
 """A worker that dies with an event in hand may have been killed by it: after so many deaths it is parked."""
 
@@ -78,11 +81,39 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Lane:
+    """Events of one source and tenant that share a key, and so a limit.
+
+    Attributes:
+        key: what the payload says at `order_by` or `concurrency_key`.
+        limit: at most so many of the lane are in work at once, on all machines; an ordered lane has one.
+        ordered: each only after all earlier ones (by `seq`) have ended.
+        blocks: a parked one (dead, invalid) holds up those after it; else it is skipped.
+    """
+
+    key: str
+    limit: int = 1
+    ordered: bool = True
+    blocks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an event stands in its lane: `version` is the highest one that has succeeded, None if none has or the
+    event is in no lane; `newer` says that a later event (by `seq`) is pending."""
+
+    version: float | None = None
+    newer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NewEvent:
     """The row that `Inbox.accept` writes.
 
     `(source, tenant, id)` is the event key. `body_hash` is the SHA-256 of `body`; `content_key` is the same
-    hash where the id is not signed, so that a copy of the content under another id is noticed.
+    hash where the id is not signed, so that a copy of the content under another id is noticed. It is due at
+    `due_at`, without one at `received_at`; a claim does not wait for either. `version` is the sender's own count
+    of the entity that the event is about.
     """
 
     source: str
@@ -96,6 +127,9 @@ class NewEvent:
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     occurred_at: float | None = None
     content_key: bytes | None = None
+    lane: Lane | None = None
+    due_at: float | None = None
+    version: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +156,8 @@ class StoredEvent:
     replayed_content: bool = False
     finished_at: float | None = None
     error: str = ""
+    lane: Lane | None = None
+    version: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ in an event loop or by blocking in a thread. So every store is written once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 from .greeting import Visit
@@ -26,6 +27,7 @@ from .model import (
     NewEvent,
     Outcome,
     Run,
+    Standing,
     StoredEvent,
 )
 from .secret import Secret
@@ -42,6 +44,10 @@ Clock = Callable[[], float]
 Suspect = Callable[[Request, str, str, str], None]
 """Is told of a refused request: itself, the name of its source, its tenant, the reason. Must not raise, block or cost
 much."""
+
+
+NO_CAPS: Mapping[str, int] = MappingProxyType({})
+"""No source has a limit."""
 
 
 def shrug(request: Request, source: str, tenant: str, reason: str) -> None:
@@ -115,24 +121,45 @@ class Inbox(Protocol):
         """Keep the events of one delivery, all or none, in one commit: an answer for each, in order.
 
         The claim of the key and the row are the same write, so of simultaneous copies exactly one is
-        Accepted. It resolves only after the commit is on disk. Every event starts `pending`, due at
-        `received_at`; with `claim` it starts leased (`running`, or `handling` if not `claim.rescue`) with
+        Accepted. It resolves only after the commit is on disk. Every event starts `pending`, due at `due_at` or
+        else `received_at`; with `claim` it starts leased (`running`, or `handling` if not `claim.rescue`) with
         attempt 1, and so does a known event that is `failed`, or `handling` past its lease (its `attempt` grows,
         its first body and its runs stay).
-        Without `claim` such an event becomes `pending`, due at once, and is Accepted too: a worker has it now.
+        Without `claim` such an event becomes `pending`, due as if new, and is Accepted too: a worker has it now.
         A known event is otherwise a Duplicate, and nothing of it changes, except that a `dead` one may be
         revived. `duplicates` counts every arrival after the first, `conflicts` those with another body.
         """
         ...
 
-    def lease(self, *, token: str, limit: int, now: float, until: float) -> Future[tuple[Lease, ...]]:
+    def lease(
+        self,
+        *,
+        token: str,
+        limit: int,
+        now: float,
+        until: float,
+        caps: Mapping[str, int] = NO_CAPS,
+        only: str | None = None,
+    ) -> Future[tuple[Lease, ...]]:
         """Take up to `limit` events that are due (`pending` or `relayed`, `run_at <= now`) or whose worker is lost
         (`running`, past its lease, or leased absurdly far ahead because a clock was set back), earliest
-        first. Each becomes `running` until `until` under a token made from `token`, its `attempt` grows in
-        the same commit, and `lost` too if its worker was. An event lost for the third time is not
-        leased but becomes `dead` with error `worker_lost`. Of events on their last chance before that one a
-        call is leased: which of those that were lost together killed its worker shows when they are apart.
+        first; of the source `only`, if it is named. Each becomes `running` until `until` under a token made from
+        `token`, its `attempt` grows in the same commit, and `lost` too if its worker was. An event lost for the
+        third time is not leased but becomes `dead` with error `worker_lost`. Of events on their last chance before
+        that one a call is leased: which of those that were lost together killed its worker shows when they are
+        apart.
+
+        A `pending` event of a lane is left as it is while others of the lane stand in its way: in an ordered one
+        any that is in work (IN_WORK), pending and earlier or, with `blocks`, parked and earlier (by `seq`); else
+        `limit` of them in work. So is one of a source of which as many as `caps` says are `running` or `relayed`.
+        Whoever claims at the same instant does not break these limits. An event whose worker is lost is in its
+        place already, and so is one that is `relayed`. A call may look at a bounded number of events that are in
+        such a way, and come back with less than there is: the next one goes on behind them.
         """
+        ...
+
+    def standing(self, lease: Lease) -> Future[Standing]:
+        """How a leased event stands in its lane now."""
         ...
 
     def take(
@@ -221,7 +248,8 @@ class Inbox(Protocol):
         ...
 
     def next_due(self) -> float | None:
-        """When the next event is due or the next lease runs out; None if nothing waits. Blocks, briefly."""
+        """When the next event is due or the next lease runs out; None if nothing waits. What another one of its lane
+        stands in the way of may be left out. Blocks, briefly."""
         ...
 
     def close(self) -> None:

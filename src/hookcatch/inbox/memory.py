@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from threading import RLock
 
 from hookcatch.core.errors import ConfigurationError, LeaseLost
 from hookcatch.core.model import (
-    WAITING,
     Accepted,
     Claim,
     Close,
@@ -20,13 +18,15 @@ from hookcatch.core.model import (
     Lease,
     NewEvent,
     Run,
+    Standing,
     StoredEvent,
 )
-from hookcatch.core.ports import Clock, Query, Retention, Transaction
+from hookcatch.core.ports import NO_CAPS, Clock, Query, Retention, Transaction
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Response
 
 from . import rules
+from .memory_queue import Queue
 from .memory_row import Row, begin_anew, duplicate, ended_before, finished_before, forget_body, matches
 from .rules import ENDED, Resolved, failed
 
@@ -50,7 +50,7 @@ class MemoryInbox:
         self._rows: dict[int, Row] = {}
         self._keys: dict[tuple[str, str, str], Row] = {}
         self._contents: dict[tuple[str, str, bytes], int] = {}
-        self._due: list[tuple[float, int]] = []  # a heap; an entry counts while the row still says the same
+        self._queue = Queue(self._rows)
         self._leased: dict[int, Row] = {}
         self._ended: OrderedDict[int, None] = OrderedDict()
         self._learned: dict[tuple[str, str], Secret] = {}
@@ -97,6 +97,7 @@ class MemoryInbox:
         self._last += 1
         row = Row(self._last, event, body=event.body, replayed_content=twin is not None)
         self._rows[row.seq] = self._keys[row.key] = row
+        self._queue.came(row)
         if event.content_key is not None:
             self._contents.setdefault((event.source, event.tenant, event.content_key), row.seq)
         lease = self._start(row, event, claim)
@@ -126,7 +127,7 @@ class MemoryInbox:
         self._ended.pop(row.seq, None)
         row.finished_at, row.error = None, ""
         if claim is None:
-            self._wait(row, event.received_at)
+            self._wait(row, rules.due_at(event))
             return None
         return self._hold(row, claim.token, claim.until, event.received_at, rules.claimed_state(claim))
 
@@ -134,7 +135,7 @@ class MemoryInbox:
         row.state, row.run_at = state, run_at
         row.token = row.lease_until = row.leased_at = None
         self._leased.pop(row.seq, None)
-        heapq.heappush(self._due, (run_at, row.seq))
+        self._queue.moved(row)
 
     def _hold(self, row: Row, token: str, until: float, now: float, state: EventState) -> Lease:
         row.attempt += 1
@@ -144,42 +145,44 @@ class MemoryInbox:
         row.state, row.run_at = state, None
         row.token, row.lease_until, row.leased_at = token, until, now
         self._leased[row.seq] = row
+        self._queue.moved(row)
         return Lease(token, until, row.stored(body=True), dict(row.runs))
 
-    def lease(self, *, token: str, limit: int, now: float, until: float) -> Future[tuple[Lease, ...]]:
+    def lease(
+        self,
+        *,
+        token: str,
+        limit: int,
+        now: float,
+        until: float,
+        caps: Mapping[str, int] = NO_CAPS,
+        only: str | None = None,
+    ) -> Future[tuple[Lease, ...]]:
         """See `Inbox.lease`."""
         with self._lock:
-            chosen = self._ready(limit, now)
+            chosen = self._ready(limit, now, caps, only)
             return Resolved(tuple([lease for row in chosen for lease in self._take(row, token, now, until)]))
 
-    def _ready(self, limit: int, now: float) -> list[Row]:
+    def _ready(self, limit: int, now: float, caps: Mapping[str, int], only: str | None) -> list[Row]:
         """Up to `limit` rows that are due or lost, earliest first."""
-        lost = [(row.lease_until or now, row.seq) for row in self._lost(now)]
-        due: list[tuple[float, int]] = []
-        while len(due) < limit and (head := self._next_waiting()) is not None and head[0] <= now:
-            due.append(heapq.heappop(self._due))
-            while self._due and self._due[0] == head:  # left over from before it was discarded and replayed
-                heapq.heappop(self._due)
-        ready = [self._rows[seq] for _, seq in sorted(lost + due)[:limit]]
-        chosen = list(rules.one_last_chance(ready, _lost_by_then))
+        lost = [row for row in self._lost(now) if only in (None, row.first.source)]
+        due = list(self._queue.ready(limit, now, caps, only))
+        chosen = list(rules.one_last_chance(sorted(lost + due, key=_time)[:limit], _lost_by_then))
         taken = {row.seq for row in chosen}
-        for entry in due:
-            if entry[1] not in taken:
-                heapq.heappush(self._due, entry)
+        for row in due:
+            if row.seq not in taken:
+                self._queue.put_back(row)
         return chosen
 
     def _lost(self, now: float) -> list[Row]:
         running = [row for row in self._leased.values() if row.state == "running"]
         return [row for row in running if rules.lease_is_over(row.lease_until, row.leased_at, now)]
 
-    def _next_waiting(self) -> tuple[float, int] | None:
-        while self._due:
-            run_at, seq = self._due[0]
-            row = self._rows.get(seq)
-            if row is not None and row.state in WAITING and row.run_at == run_at:
-                return self._due[0]
-            heapq.heappop(self._due)
-        return None
+    def standing(self, lease: Lease) -> Future[Standing]:
+        """See `Inbox.standing`."""
+        with self._lock:
+            row = self._rows.get(lease.event.seq)
+            return Resolved(Standing() if row is None else self._queue.standing(row))
 
     def _take(self, row: Row, token: str, now: float, until: float) -> Iterable[Lease]:
         if row.state == "running":
@@ -244,6 +247,7 @@ class MemoryInbox:
         row.state, row.run_at, row.finished_at = state, None, now
         row.token = row.lease_until = row.leased_at = None
         self._leased.pop(row.seq, None)
+        self._queue.moved(row)
         self._ended.pop(row.seq, None)
         self._ended[row.seq] = None
         while len(self._ended) > self._keep:
@@ -251,6 +255,7 @@ class MemoryInbox:
 
     def _drop(self, row: Row) -> None:
         del self._rows[row.seq], self._keys[row.key]
+        self._queue.forget(row)
         self._leased.pop(row.seq, None)
         self._ended.pop(row.seq, None)
         content = (row.first.source, row.first.tenant, row.first.content_key or b"")
@@ -366,9 +371,9 @@ class MemoryInbox:
     def next_due(self) -> float | None:
         """See `Inbox.next_due`."""
         with self._lock:
-            head = self._next_waiting()
+            due = self._queue.next_due()
             times = [row.lease_until or 0.0 for row in self._leased.values() if row.state == "running"]
-        return min(times if head is None else [*times, head[0]], default=None)
+        return min(times if due is None else [*times, due], default=None)
 
     def _wake(self) -> None:
         for callback in self._listeners:
@@ -377,3 +382,8 @@ class MemoryInbox:
 
 def _lost_by_then(row: Row) -> int:
     return row.lost + (row.state == "running")
+
+
+def _time(row: Row) -> tuple[float, int]:
+    """Since when it waits for a worker."""
+    return ((row.lease_until if row.state == "running" else row.run_at) or 0.0, row.seq)

@@ -30,6 +30,7 @@ class Row:
     duplicates: int = 0
     conflicts: int = 0
     replayed_content: bool = False
+    behind: bool = False  # others of its lane stand in its way: it is looked at again when one leaves
     finished_at: float | None = None
     error: str = ""
     reply: Response | None = None
@@ -70,6 +71,8 @@ class Row:
             replayed_content=self.replayed_content,
             finished_at=self.finished_at,
             error=self.error,
+            lane=first.lane,
+            version=first.version,
         )
 
 

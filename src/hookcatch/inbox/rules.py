@@ -27,7 +27,12 @@ WORKER_LOST = "worker_lost"
 PRUNE_LIMIT = 500
 """Rows a call of `prune`: a few milliseconds of the write lock."""
 
+PASSES = 1000
+"""Events a call of `lease` may pass over because others of their lane stand in their way."""
+
 LEASED: frozenset[EventState] = frozenset({"running", "handling"})
+AT_WORK: frozenset[EventState] = frozenset({"running", "relayed"})
+"""States that count for a source's cap."""
 REPLAYABLE: frozenset[EventState] = TERMINAL.union({"failed"})
 DISCARDABLE: frozenset[EventState] = PARKED.union({"failed"}, WAITING)
 KEPT_LONG: frozenset[EventState] = PARKED.union({"failed"})
@@ -68,6 +73,11 @@ def lease_is_over(until: float | None, since: float | None, now: float) -> bool:
     return until <= now or until - now > 2 * (until - since)
 
 
+def due_at(event: NewEvent) -> float:
+    """When an event that nobody claims at once is due."""
+    return event.received_at if event.due_at is None else event.due_at
+
+
 def one_last_chance(chosen: Iterable[T], lost: Callable[[T], int]) -> Iterator[T]:
     """Leave out all but the first that will be on its last chance; `lost` says how often it will have been lost."""
     taken = False
@@ -99,6 +109,8 @@ def fresh_lease(seq: int, event: NewEvent, claim: Claim, *, replayed_content: bo
         occurred_at=event.occurred_at,
         attempt=1,
         replayed_content=replayed_content,
+        lane=event.lane,
+        version=event.version,
     )
     return Lease(claim.token, claim.until, stored)
 

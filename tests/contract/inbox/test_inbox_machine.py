@@ -21,7 +21,18 @@ from hypothesis.stateful import (
 )
 
 from hookcatch.core.errors import LeaseLost
-from hookcatch.core.model import WAITING, Accepted, Claim, Close, Duplicates, Lease, NewEvent, Run
+from hookcatch.core.model import (
+    IN_WORK,
+    WAITING,
+    Accepted,
+    Claim,
+    Close,
+    Duplicates,
+    Lane,
+    Lease,
+    NewEvent,
+    Run,
+)
 from hookcatch.core.ports import Query, Retention
 from support.databases import SERVERS
 
@@ -31,6 +42,15 @@ LENGTH = 60.0
 PARKED = {"dead", "invalid", "failed"}
 ENDED = PARKED | {"succeeded", "ignored", "discarded"}
 KEEP = Retention(payload=300.0, key=900.0)
+LANES = {
+    "b": Lane("x"),
+    "c": Lane("x", blocks=True),
+    "d": Lane("x"),
+    "e": Lane("y", 2, ordered=False),
+    "f": Lane("y", 2, ordered=False),
+    "g": Lane("y", 2, ordered=False),
+}
+"""By the event's id; `a` is in none."""
 
 
 @dataclass
@@ -52,6 +72,7 @@ class Model:
     error: str = ""
     runs: dict[str, Run] = field(default_factory=dict)
     first: bytes = b""
+    lane: Lane | None = None
 
     def start(self, claim: Claim | None, now: float) -> None:
         self.finished_at, self.error = None, ""
@@ -131,8 +152,46 @@ class InboxMachine(RuleBasedStateMachine):
         one = self.model.get(lease.event.seq)
         return one if one is not None and one.token == lease.token else None
 
+    def is_stopped(self, seq: int, taken: list[int]) -> bool:
+        """Whether others of its lane stand in an event's way, some of them taken a moment ago."""
+        lane = self.model[seq].lane
+        if lane is None or self.model[seq].state != "pending":
+            return False
+        others = {
+            number: one
+            for number, one in self.model.items()
+            if number != seq and one.lane is not None and one.lane.key == lane.key
+        }
+        in_work = sum(one.state in IN_WORK or number in taken for number, one in others.items())
+        if not lane.ordered:
+            return in_work >= lane.limit
+        before = {one.state for number, one in others.items() if number < seq}
+        return (
+            in_work > 0 or "pending" in before or (lane.blocks and not before.isdisjoint({"dead", "invalid"}))
+        )
+
+    def free(self, limit: int, cap: int | None) -> list[tuple[float, int]]:
+        """What is due and nobody stands in the way of, earliest first."""
+        now = self.clock.now
+        room = (
+            99
+            if cap is None
+            else cap - sum(one.state in {"running", "relayed"} for one in self.model.values())
+        )
+        taken: list[int] = []
+        found = []
+        waiting = [(one.run_at or 0.0, seq) for seq, one in self.model.items() if one.state in WAITING]
+        for run_at, seq in sorted(waiting):
+            needs_room = self.model[seq].state == "pending"
+            if run_at > now or (needs_room and (room <= 0 or self.is_stopped(seq, taken))):
+                continue
+            room -= needs_room
+            taken.append(seq)
+            found.append((run_at, seq))
+        return found[:limit]
+
     @rule(
-        ids=st.lists(st.sampled_from("abcd"), min_size=1, max_size=3),
+        ids=st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=3),
         body=st.sampled_from([b"1", b"2"]),
         claim=st.sampled_from([None, True, False]),
         revive=st.sampled_from([None, 0.0, 150.0]),
@@ -142,7 +201,7 @@ class InboxMachine(RuleBasedStateMachine):
         wanted = None if claim is None else Claim(self.token(), now + LENGTH, claim)
         before = None if revive is None else now - revive
         events = [
-            NewEvent("shop", "", key, "t", received_at=now, body=body, body_hash=sha256(body).digest())
+            NewEvent("shop", "", key, "t", now, body, body_hash=sha256(body).digest(), lane=LANES.get(key))
             for key in ids
         ]
         answers = self.inbox.accept(
@@ -153,7 +212,7 @@ class InboxMachine(RuleBasedStateMachine):
             if known is None:
                 assert answer.seq not in self.model
                 self.keys[key] = answer.seq
-                known = self.model[answer.seq] = Model(body, now, first=body)
+                known = self.model[answer.seq] = Model(body, now, first=body, lane=LANES.get(key))
                 known.start(wanted, now)
                 is_new = True
             else:
@@ -167,19 +226,22 @@ class InboxMachine(RuleBasedStateMachine):
                 assert answer.state == known.state
                 assert answer.conflict == (body != known.first)
 
-    @rule(limit=st.integers(1, 4))
-    def take(self, limit: int) -> None:
+    @rule(
+        limit=st.integers(1, 4),
+        cap=st.sampled_from([None, None, 2, 4]),
+        only=st.sampled_from([None, "shop", "elsewhere"]),
+    )
+    def take(self, limit: int, cap: int | None, only: str | None) -> None:
         now = self.clock.now
-        due = [
-            (one.run_at, seq) for seq, one in self.model.items() if one.state in WAITING and one.run_at <= now
-        ]
+        due = self.free(limit, cap)
         lost = [
             (one.until, seq) for seq, one in self.model.items() if one.state == "running" and one.is_over(now)
         ]
+        ready = [] if only == "elsewhere" else sorted(due + lost)
         expected = []
         token = self.token()
         last_chances = 0
-        for _, seq in sorted(due + lost)[:limit]:
+        for _, seq in ready[:limit]:
             one = self.model[seq]
             is_last = one.lost + (one.state == "running") == 2
             last_chances += is_last
@@ -192,7 +254,10 @@ class InboxMachine(RuleBasedStateMachine):
             else:
                 one.hold("running", f"{token}.{one.attempt + 1}", now + LENGTH, now)
                 expected.append(seq)
-        leases = self.inbox.lease(token=token, limit=limit, now=now, until=now + LENGTH).result()
+        caps = {} if cap is None else {"shop": cap}
+        leases = self.inbox.lease(
+            token=token, limit=limit, now=now, until=now + LENGTH, caps=caps, only=only
+        ).result()
         assert [lease.event.seq for lease in leases] == expected
         for lease in leases:
             one = self.model[lease.event.seq]
@@ -348,9 +413,11 @@ class InboxMachine(RuleBasedStateMachine):
                 event.error,
                 {run.handler: run for run in runs},
             )
-        times = [one.run_at for one in self.model.values() if one.state in WAITING]
-        times += [one.until for one in self.model.values() if one.state == "running"]
-        assert self.inbox.next_due() == min(times, default=None)
+        lost = [one.until for one in self.model.values() if one.state == "running"]
+        times = {seq: one.run_at for seq, one in self.model.items() if one.state in WAITING}
+        free = [at for seq, at in times.items() if not self.is_stopped(seq, [])]
+        next_due = self.inbox.next_due() or 9e9  # what is not free may be left out
+        assert min([*lost, *times.values()], default=9e9) <= next_due <= min([*lost, *free], default=9e9)
         assert sum(self.inbox.counts().values()) == len(self.model)
 
 
