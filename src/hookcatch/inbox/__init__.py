@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from .shared.inbox import ServerOptions
 
 FORMS = (
-    "memory:, sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user:password@host/database "
-    "or mysql://user:password@host/database"
+    "memory:, sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user:password@host/database, "
+    "mysql://user:password@host/database or nats://user:password@host/bucket"
 )
 
 
@@ -24,8 +24,9 @@ def open_inbox(url: str, *, clock: Clock) -> Inbox:
 
     `memory:` keeps events in memory, `sqlite:///shop.db` in a file beside the working directory,
     `sqlite:////var/lib/shop.db` in an absolute one, `postgresql://user:password@host/shop` (or `postgres:`) in
-    PostgreSQL, `mysql://user:password@host/shop` (or `mariadb:`) in MySQL or MariaDB. Options follow as a query:
-    `?busy_timeout=5&disk_floor=0` (see `SqliteOptions` and `ServerOptions`; for memory `?keep=1000`).
+    PostgreSQL, `mysql://user:password@host/shop` (or `mariadb:`) in MySQL or MariaDB, `nats://user:password@host/shop`
+    (or `tls:`) in a stream of NATS JetStream. Options follow as a query: `?busy_timeout=5&disk_floor=0` (see
+    `SqliteOptions`, `ServerOptions` and `NatsOptions`; for memory `?keep=1000`).
 
     Raises:
         ConfigurationError: the URL names no inbox we know, or an option that it does not have.
@@ -80,6 +81,20 @@ def _mysql(url: str, clock: Clock) -> Inbox:
     return MysqlInbox(rest, clock=clock, options=options)
 
 
+def _nats(url: str, clock: Clock) -> Inbox:
+    from .jetstream.inbox import NatsInbox
+    from .jetstream.options import NatsOptions
+
+    types: dict[str, Callable[[str], Any]] = {
+        "durability": _durability,
+        "fsync": _always,
+        "replicas": int,
+        "server_clock": _yes,
+        "snapshot_every": int,
+    }
+    return NatsInbox(url, clock=clock, options=NatsOptions(**_options(url, types)))
+
+
 def _server_options(url: str, scheme: str) -> tuple[str, ServerOptions]:
     """The URL without our options, and these."""
     from .shared.inbox import ServerOptions
@@ -99,6 +114,12 @@ def _server_options(url: str, scheme: str) -> tuple[str, ServerOptions]:
 
 def _durability(value: str) -> str:
     if value not in {"strict", "best_effort"}:
+        raise ValueError(value)
+    return value
+
+
+def _always(value: str) -> str:
+    if value != "always":
         raise ValueError(value)
     return value
 
@@ -128,4 +149,6 @@ _MAKERS: dict[str, Callable[[str, Clock], Inbox]] = {
     "postgres": _postgres,
     "mysql": _mysql,
     "mariadb": _mysql,
+    "nats": _nats,
+    "tls": _nats,
 }

@@ -15,8 +15,9 @@ from hookcatch.core.ports import Inbox
 from hookcatch.inbox import open_inbox
 from support import django_project
 from support.databases import SERVERS
+from support.jetstream import NATS
 
-STORES = ("memory", "sqlite", *SERVERS, *django_project.STORES)
+STORES = ("memory", "sqlite", "nats", *SERVERS, *django_project.STORES)
 
 
 @dataclass
@@ -32,6 +33,8 @@ def make(store: str, directory: Path, clock: FakeClock) -> Inbox:
         return open_inbox("memory:", clock=clock)
     if store in SERVERS:  # the clock is the test's own, which no server goes by
         return open_inbox(f"{SERVERS[store].clean(directory)}?server_clock=0", clock=clock)
+    if store == "nats":  # the server is told to keep; snapshots are as frequent as can be
+        return open_inbox(NATS.url(directory, "fsync=always&server_clock=0&snapshot_every=1"), clock=clock)
     if store.startswith("django"):
         return make_django(store, directory, clock)
     return open_inbox(f"sqlite:///{directory}/inbox.db?disk_floor=0&ballast=0", clock=clock)
