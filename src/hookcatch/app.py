@@ -26,6 +26,7 @@ from .core.wire import Request
 from .inbox import open_inbox
 from .keyring import Published
 from .observe.logs import Logs, logger
+from .order import check_replies
 from .providers import Provider
 from .router import F, HandlerOptions, Router
 from .source import SourceOptions, build_endpoint, choose_provider
@@ -348,6 +349,8 @@ class Hookcatch(Router):
                 has_replies=any(handler.reply for _, handler in handlers),
                 relay=self._relay,
             )
+            for name, endpoint in self._built.endpoints.items():
+                check_replies(name, endpoint.policy.order, self._built.routes.of_source(name))
         if blocking:
             check_blocking(self._built)
         return self._built

@@ -12,8 +12,10 @@ from .core.endpoint import SEGMENT, Ack, Endpoint, Identity, Policy
 from .core.errors import ConfigurationError
 from .core.keyring import OFFLINE, Keys
 from .core.networks import Networks, networks
+from .core.order import Order
 from .core.rows import is_credential
 from .core.secret import Secret
+from .order import order_of
 from .probe import welcome
 from .providers import Provider
 from .providers import provider as row
@@ -34,7 +36,7 @@ from .tenants import (
 
 
 class SourceOptions(TypedDict, total=False):
-    """How a source verifies and answers. The keys not described here are those of `Policy`.
+    """How a source verifies and answers. The keys not described here are those of `Policy` and of `Order`.
 
     Keys:
         path: where it is served below the mount; default `/` and the source's name. A segment `{tenant}` in it names
@@ -73,6 +75,13 @@ class SourceOptions(TypedDict, total=False):
     success: int
     max_body: int
     keep_headers: Iterable[str]
+    order_by: str
+    on_parked: Literal["skip", "block"]
+    concurrency: int
+    concurrency_key: str
+    version: str
+    stale: Literal["run", "skip", "refetch"]
+    debounce: float
 
 
 def build_endpoint(
@@ -122,7 +131,7 @@ def build_endpoint(
         path=path,
         provider=known.name,
         verifier=identity.verifier,
-        policy=_policy(known, options),
+        policy=_policy(name, known, options),
         data_path=known.events.data,
         url=url if known.url_is_signed else "",
         methods=known.methods,
@@ -187,6 +196,8 @@ def choose_provider(
 
 def _check_options(name: str, options: SourceOptions) -> None:
     """What a type checker would have said, to those who use none: a mistyped wish must not go unheard."""
+    if len(name) > MAX_NAME:
+        raise ConfigurationError(f"source {name[:20]!r}...: a name has at most {MAX_NAME} characters")
     for key, value in options.items():
         if key not in SourceOptions.__annotations__:
             raise ConfigurationError(
@@ -224,7 +235,7 @@ def _networks(known: Provider, options: SourceOptions) -> Networks | None:
     return networks(options["networks"], options.get("proxies", 0))
 
 
-def _policy(known: Provider, options: SourceOptions) -> Policy:
+def _policy(name: str, known: Provider, options: SourceOptions) -> Policy:
     """The user's wishes over the provider's facts over our defaults."""
     facts = known.facts
     deadline = facts.ack_deadline * 0.8 if facts.ack_deadline else 2.5
@@ -234,7 +245,9 @@ def _policy(known: Provider, options: SourceOptions) -> Policy:
         *known.events.headers(),
         *(h.lower().encode() for h in options.get("keep_headers", ())),
     }
+    wanted = {key: value for key, value in options.items() if key in _ORDER_TYPES}
     policy = Policy(
+        order=order_of(name, wanted, options.get("ack", "stored")),
         ack_deadline=deadline if wait_for_handlers else min(2.5, deadline),
         success=facts.success_status,
         success_body=facts.success_body.encode(),
@@ -246,9 +259,14 @@ def _policy(known: Provider, options: SourceOptions) -> Policy:
     return replace(policy, **wishes)
 
 
-_POLICY_TYPES = get_type_hints(Policy)
+MAX_NAME = 200
+"""Characters of a source's name: a column with an index holds it."""
+
+_ORDER_TYPES = get_type_hints(Order)
+_POLICY_TYPES = {**get_type_hints(Policy), **_ORDER_TYPES}
 _POLICY_KEYS = frozenset(Policy.__dataclass_fields__) - {
     "keep_headers",
+    "order",
     "bad_signature",
     "challenge",
     "success_body",

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -84,6 +84,24 @@ class Heart:
 
 
 @dataclass
+class Turns:
+    """Whose events come next. Where there are more than there are hands for, every second claim is for one source
+    only, each in its turn: so a flood of one does not keep those of another waiting for its end."""
+
+    sources: tuple[str, ...]
+    is_crowded: bool = False
+    _count: int = 0
+
+    def next(self) -> str | None:
+        """The source whose turn it is; None for whatever is due first."""
+        if not self.is_crowded or len(self.sources) < 2:
+            return None
+        self._count += 1
+        turn, is_for_all = divmod(self._count, 2)
+        return None if is_for_all else self.sources[turn % len(self.sources)]
+
+
+@dataclass
 class Worker:
     """Works on due events in an event loop, `concurrency` at a time, or hands them to the app's engine."""
 
@@ -98,6 +116,12 @@ class Worker:
     _trial: asyncio.Task[None] | None = None
     _rest: float = 0.0
     _rests_until: float = 0.0
+    _turns: Turns = field(init=False)
+    _caps: Mapping[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._turns = Turns(tuple(self.app.endpoints))
+        self._caps = self.app.caps
 
     async def run(self, *, until_idle: bool = False, wait_for_retries: bool = True) -> None:
         """Work until `stop`; with `until_idle` until nothing waits any more, not even a retry, or without
@@ -203,19 +227,35 @@ class Worker:
         free = (1 if self._rest else self.concurrency) - len(self._tasks)
         if free <= 0 or self._trial is not None or self._is_resting():
             return True
+        only = self._turns.next()
+        taken = await self._claim(free, only)
+        if (
+            only is not None and taken < free and self._trial is None
+        ):  # its turn, and nothing there: let the others
+            taken += await self._claim(free - taken, None)
+        self._turns.is_crowded = taken == free
+        return taken > 0
+
+    async def _claim(self, limit: int, only: str | None) -> int:
+        """Start on what is due, of one source or of all; how many there were."""
         now = self.ports.clock()
         try:
             leases = await self.ports.colour.wait(
                 self.ports.inbox.lease(
-                    token=self.ports.token(), limit=free, now=now, until=now + self.ports.lease
+                    token=self.ports.token(),
+                    limit=limit,
+                    now=now,
+                    until=now + self.ports.lease,
+                    caps=self._caps,
+                    only=only,
                 )
             )
         except InboxUnavailable as why:
             logger.warning("the inbox cannot be read now: %s", why)
-            return True
+            return limit
         for lease in leases:
             self._start(lease, Future(), self._engine_for(lease))
-        return bool(leases)
+        return len(leases)
 
     def _engine_for(self, lease: Lease) -> Relay | None:
         """Who works on it: what no handler wants needs no engine to find that out."""

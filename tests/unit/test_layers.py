@@ -36,8 +36,20 @@ ARROWS = {
     "probe": {"core"},
     "tenants": {"core", "signing", "providers"},
     "checks": {"core", "providers"},
-    "source": {"core", "signing", "probe", "providers", "tenants"},
-    "app": {"checks", "core", "providers", "inbox", "keyring", "observe", "router", "source", "tenants"},
+    "order": {"core"},
+    "source": {"core", "signing", "order", "probe", "providers", "tenants"},
+    "app": {
+        "checks",
+        "core",
+        "providers",
+        "inbox",
+        "keyring",
+        "observe",
+        "order",
+        "router",
+        "source",
+        "tenants",
+    },
     "hookcatch": {"core", "doctor", "router", "app"},
 }
 """Who may import whom. What is not named here stands at the top and may import everything."""

@@ -600,3 +600,58 @@ def test_what_a_dead_process_had_in_hand_is_taken_over_when_its_lease_is_over(tm
     clock.now += 61
     until_idle(after)
     assert attempts == [2]
+
+
+# fair shares and limits
+
+
+def flood(hooks: Hookcatch, source: str, *ids: str) -> None:
+    one = hooks.sources[source]
+    for id in ids:  # noqa: A001
+        request = one.sign("order.created", {}, id=id)
+        hooks.inbox().accept(new_events(one.verify(request), request, one.endpoint, hooks.clock())).result()
+
+
+def test_a_flood_from_one_source_does_not_keep_another_waiting_for_its_end(tmp_path: Path):
+    hooks, order = app(f"sqlite:///{tmp_path}/inbox.db", concurrency=2), []
+    hooks.source("quiet", "standard_webhooks", whsec(0))
+
+    @hooks.on("*")
+    def handler(event: Event) -> None:
+        order.append(event.source)
+
+    flood(hooks, "shop", *(f"msg_{n}" for n in range(200)))
+    flood(hooks, "quiet", "msg_1")
+    until_idle(hooks)
+    assert len(order) == 201
+    assert order.index("quiet") < 20
+
+
+def test_turns_go_round_while_there_is_more_than_there_are_hands_for():
+    turns = hookcatch.worker.Turns(("a", "b"))
+    assert [turns.next() for _ in range(3)] == [None] * 3
+    turns.is_crowded = True
+    assert [turns.next() for _ in range(6)] == [None, "b", None, "a", None, "b"]
+    alone = hookcatch.worker.Turns(("a",), is_crowded=True)
+    assert [alone.next() for _ in range(3)] == [None] * 3
+
+
+def test_no_more_of_a_source_are_in_work_than_it_allows():
+    hooks = Hookcatch("memory:", clock=Clock(), worker=False, concurrency=10)
+    hooks.source("shop", "standard_webhooks", whsec(0), concurrency=2)
+    hooks.source("free", "standard_webhooks", whsec(0))
+    now, most = {"shop": 0, "free": 0}, {"shop": 0, "free": 0}
+
+    @hooks.on("*")
+    async def handler(event: Event) -> None:
+        now[event.source] += 1
+        most[event.source] = max(most[event.source], now[event.source])
+        await asyncio.sleep(0.002)
+        now[event.source] -= 1
+
+    for source in ("shop", "free"):
+        flood(hooks, source, *(f"msg_{n}" for n in range(20)))
+    until_idle(hooks)
+    assert states(hooks) == {"succeeded": 20}
+    assert most["shop"] == 2
+    assert most["free"] > 2

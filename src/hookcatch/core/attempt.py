@@ -31,6 +31,7 @@ class Context:
     provider: str
     data_path: str
     ports: Ports
+    is_stale: bool = False
 
 
 async def attempt(handler: Handler, lease: Lease, context: Context) -> tuple[Outcome, Run]:
@@ -155,6 +156,7 @@ def _event(
         attempt=number,
         is_replay=stored.replays > 0,
         idempotency_key=idempotency_key(stored.source, stored.tenant, stored.id, handler.name),
+        is_stale=context.is_stale,
     )
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from .greeting import Greeter
 from .model import Delivery
 from .networks import Networks
+from .order import Order
 from .ports import Relay
 from .routing import Routes
 from .wire import Request
@@ -90,6 +91,7 @@ class Policy:
         challenge: what a 401 asks for, in the words of `WWW-Authenticate`; empty where HTTP has none.
         max_body: bytes.
         keep_headers: names of the headers to store with the event, in lower case.
+        order: how its events stand to each other.
     """
 
     ack: Ack = "stored"
@@ -104,6 +106,7 @@ class Policy:
     challenge: str = ""
     max_body: int = 1 << 20
     keep_headers: tuple[bytes, ...] = (b"content-type",)
+    order: Order = Order()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +178,14 @@ class App:
     routes: Routes = field(default_factory=Routes)
     has_replies: bool = False
     relay: Relay | None = None
+
+    @property
+    def caps(self) -> Mapping[str, int]:
+        """How many events of a source may be in work, where there is a limit."""
+        caps = {name: endpoint.policy.order.cap for name, endpoint in self.endpoints.items()}
+        return {name: cap for name, cap in caps.items() if cap is not None}
+
+    def order(self, source: str) -> Order:
+        """What a source wants of the order of its events."""
+        endpoint = self.endpoints.get(source)
+        return endpoint.policy.order if endpoint else Order()

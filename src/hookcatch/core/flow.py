@@ -26,6 +26,7 @@ from .greeting import Greeting
 from .handler import Handler, matches
 from .keyring import KeyNeeded
 from .model import PARKED, Accepted, Claim, Close, Delivery, Duplicate, Lease, Run
+from .order import judge
 from .payload import data_of, validate
 from .ports import Ports, Relay
 from .rows import duplicates, new_events
@@ -100,7 +101,8 @@ def _refuse(why: Rejected, endpoint: Endpoint) -> Response:
 
 
 async def process(lease: Lease, app: App, ports: Ports) -> Close:
-    """Run what is due of an event's handlers, each by itself, and settle under the lease's fence.
+    """Run what is due of an event's handlers, each by itself, and settle under the lease's fence. What comes too late
+    to matter is settled without them.
 
     Each handler's result is on disk before the next one starts, so a crash repeats only the one it hit.
 
@@ -109,12 +111,16 @@ async def process(lease: Lease, app: App, ports: Ports) -> Close:
     """
     event = lease.event
     endpoint = app.endpoints.get(event.source)
-    context = Context(endpoint.provider if endpoint else "", endpoint.data_path if endpoint else "", ports)
     handlers = app.routes.find(event.source, event.type)
     runs = dict(lease.runs)
     unsaved: list[Run] = []
     reply: Response | None = None
     with ports.keep(lease):
+        verdict = await judge(lease, app.order(event.source), ports)
+        if verdict.close is not None:
+            await ports.colour.wait(ports.inbox.settle(lease, (), verdict.close))
+            return verdict.close
+        context = _context(endpoint, ports, is_stale=verdict.is_stale)
         for handler in _due(handlers, lease, endpoint, ports.clock()):
             if unsaved:
                 await ports.colour.wait(ports.inbox.settle(lease, unsaved, None))
@@ -126,6 +132,12 @@ async def process(lease: Lease, app: App, ports: Ports) -> Close:
         close = _conclude(handlers, runs, lease, reply, ports.clock())
         await ports.colour.wait(ports.inbox.settle(lease, unsaved, close))
     return close
+
+
+def _context(endpoint: Endpoint | None, ports: Ports, *, is_stale: bool) -> Context:
+    if endpoint is None:
+        return Context("", "", ports, is_stale)
+    return Context(endpoint.provider, endpoint.data_path, ports, is_stale)
 
 
 async def hand_over(lease: Lease, relay: Relay, ports: Ports) -> Close:

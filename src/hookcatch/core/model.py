@@ -278,6 +278,8 @@ class Event(Generic[T]):
         is_replay: True once a person or a program asked for the event to run again.
         idempotency_key: a UUID, the same for every attempt of this handler on this event: hand it to
             the APIs you call.
+        is_stale: True if an event of the same `order_by` has succeeded whose `version` is newer than this one's:
+            what this one tells is not the last word.
     """
 
     id: str
@@ -294,3 +296,4 @@ class Event(Generic[T]):
     attempt: int
     is_replay: bool
     idempotency_key: str
+    is_stale: bool = False

@@ -27,8 +27,10 @@ def new_events(
     headers = _kept(request, endpoint.policy.keep_headers)
     tenant = endpoint.owner(delivery)
     watch_content = not delivery.id_is_signed and endpoint.policy.on_replayed_content != "accept"
+    order = endpoint.policy.order
     rows = []
     for event in delivery.events:
+        lane = order.lane(event.payload)
         body_hash = hashlib.sha256(event.body).digest()
         rows.append(
             NewEvent(
@@ -43,6 +45,9 @@ def new_events(
                 headers=headers,
                 occurred_at=event.occurred_at,
                 content_key=body_hash if watch_content else None,
+                lane=lane,
+                due_at=order.due_at(lane, received_at),
+                version=order.version_of(event.payload),
             )
         )
     return rows

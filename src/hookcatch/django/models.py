@@ -51,6 +51,13 @@ class Event(models.Model):
     content_key = models.CharField(max_length=64, null=True)
     format = models.CharField(max_length=16)
     headers = models.TextField()
+    lane = models.CharField(max_length=64, null=True, editable=False)  # a hash of source, tenant and lane_key
+    lane_key = StoredText(null=True)
+    lane_limit = models.IntegerField()
+    ordered = models.BooleanField()
+    blocks = models.BooleanField()
+    version = models.FloatField(null=True)
+    behind = models.SmallIntegerField()
     lease_token = models.CharField(max_length=255, null=True)
     leased_at = models.FloatField(null=True)
     attempt = models.IntegerField()
@@ -72,7 +79,7 @@ class Event(models.Model):
         )
         constraints = (models.UniqueConstraint(fields=["event_key"], name="hookcatch_event_key"),)
         indexes = (
-            models.Index(fields=["state", "has_body", "at"], name="hookcatch_event_due"),
+            models.Index(fields=["state", "has_body", "behind", "at"], name="hookcatch_event_due"),
             models.Index(fields=["content_key"], name="hookcatch_event_content"),
         )
 

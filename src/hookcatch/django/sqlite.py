@@ -31,6 +31,13 @@ CREATE TABLE hookcatch_event (
   content_key text,
   format text NOT NULL,
   headers text NOT NULL,
+  lane text,                          -- a hash of source, tenant and lane_key
+  lane_key text,
+  lane_limit integer NOT NULL,
+  ordered bool NOT NULL,
+  blocks bool NOT NULL,
+  version real,
+  behind smallint NOT NULL,           -- 1 while it is pending and others of its lane stand in its way
   lease_token text,
   leased_at real,
   attempt integer NOT NULL,
@@ -43,7 +50,12 @@ CREATE TABLE hookcatch_event (
   reply text
 );
 CREATE UNIQUE INDEX hookcatch_event_key ON hookcatch_event (event_key);
-CREATE INDEX hookcatch_event_due ON hookcatch_event (state, has_body, at);
+CREATE INDEX hookcatch_event_due ON hookcatch_event (state, has_body, behind, at);
+CREATE INDEX hookcatch_event_turn ON hookcatch_event (source, at)
+  WHERE state = 'pending' AND has_body = 1 AND behind = 0;
+CREATE INDEX hookcatch_event_lane ON hookcatch_event (lane, state, seq) WHERE lane IS NOT NULL;
+CREATE INDEX hookcatch_event_version ON hookcatch_event (lane, version)
+  WHERE state = 'succeeded' AND version IS NOT NULL;
 CREATE INDEX hookcatch_event_content ON hookcatch_event (content_key) WHERE content_key IS NOT NULL;
 CREATE INDEX hookcatch_event_id ON hookcatch_event (event_id);
 
@@ -117,6 +129,7 @@ DIALECT = Dialect(
     returns=True,
     reserve="",
     skip_locked="",
+    serialise="",
     connected=("PRAGMA synchronous=FULL",),
     begin="BEGIN IMMEDIATE",
     begin_effect="BEGIN IMMEDIATE",

@@ -25,6 +25,13 @@ CREATE TABLE hookcatch_event (
   content_key BLOB,
   format TEXT NOT NULL,
   headers TEXT NOT NULL,
+  lane BLOB,                  -- a hash of source, tenant and lane_key; NULL for an event in no lane
+  lane_key,
+  lane_limit INTEGER NOT NULL,
+  ordered INTEGER NOT NULL,
+  blocks INTEGER NOT NULL,
+  version REAL,
+  behind INTEGER NOT NULL DEFAULT 0,  -- 1 while it is pending and others of its lane stand in its way
   kept INTEGER NOT NULL,      -- 0 no body, 1 body until Retention.payload, 2 body until Retention.key
   run_at REAL,
   lease_token TEXT,
@@ -41,8 +48,11 @@ CREATE TABLE hookcatch_event (
   reply TEXT
 );
 CREATE UNIQUE INDEX hookcatch_event_key ON hookcatch_event (source, tenant, id);
-CREATE INDEX hookcatch_event_due ON hookcatch_event (run_at) WHERE state = 'pending';
-CREATE INDEX hookcatch_event_running ON hookcatch_event (lease_until, leased_at) WHERE state = 'running';
+CREATE INDEX hookcatch_event_due ON hookcatch_event (source, run_at) WHERE state = 'pending' AND behind = 0;
+CREATE INDEX hookcatch_event_running ON hookcatch_event (lease_until, leased_at, source) WHERE state = 'running';
+CREATE INDEX hookcatch_event_lane ON hookcatch_event (lane, state) WHERE lane IS NOT NULL;
+CREATE INDEX hookcatch_event_version ON hookcatch_event (lane, version)
+  WHERE state = 'succeeded' AND version IS NOT NULL;
 CREATE INDEX hookcatch_event_handling ON hookcatch_event (lease_until) WHERE state = 'handling';
 CREATE INDEX hookcatch_event_ended ON hookcatch_event (kept, finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX hookcatch_event_parked ON hookcatch_event (state) WHERE kept = 2;  -- an IN here costs 2 us an insert
@@ -75,7 +85,7 @@ CREATE TABLE hookcatch_secret (
 """
 
 THIRD = """
-CREATE INDEX hookcatch_event_relayed ON hookcatch_event (run_at) WHERE state = 'relayed';
+CREATE INDEX hookcatch_event_relayed ON hookcatch_event (run_at, source) WHERE state = 'relayed';
 """
 
 MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from hookcatch.core.model import EventState, NewEvent, Run, StoredEvent
+from hookcatch.core.model import EventState, Lane, NewEvent, Run, StoredEvent
 from hookcatch.core.wire import Response
 
 from .rules import KEPT_LONG
+from .shared.text import digest
 
 EVENT = (
     "e.seq, e.source, e.tenant, e.id, e.type, e.state, e.received_at, e.format, e.headers, e.occurred_at, "
-    "e.run_at, e.attempt, e.lost, e.replays, e.duplicates, e.conflicts, e.replayed_content, e.finished_at, e.error"
+    "e.run_at, e.attempt, e.lost, e.replays, e.duplicates, e.conflicts, e.replayed_content, e.finished_at, e.error, "
+    "e.lane_key, e.lane_limit, e.ordered, e.blocks, e.version"
 )
 """The columns `stored_event` reads, in its order."""
 
@@ -59,6 +61,21 @@ def new_event(event: NewEvent) -> tuple[Any, ...]:
         event.content_key,
         event.format,
         headers(event.headers),
+        None if event.lane is None else lane_digest(event.source, event.tenant, event.lane),
+        *lane_columns(event.lane),
+        event.version,
+    )
+
+
+def lane_digest(source: str, tenant: str, lane: Lane) -> bytes:
+    """What a lane is found by: of one length for keys of any."""
+    return bytes.fromhex(digest(source, tenant, lane.key))
+
+
+def lane_columns(lane: Lane | None, write: Callable[[str], Any] = text) -> tuple[Any, ...]:
+    """lane_key, lane_limit, ordered, blocks"""
+    return (
+        (None, 0, False, False) if lane is None else (write(lane.key), lane.limit, lane.ordered, lane.blocks)
     )
 
 
@@ -87,7 +104,14 @@ def stored_event(
         replayed_content=bool(row[16]),
         finished_at=row[17],
         error=read(row[18]),
+        lane=lane(row, read),
+        version=row[23],
     )
+
+
+def lane(row: Sequence[Any], read: Callable[[Any], str] = untext) -> Lane | None:
+    """The lane that a row of `EVENT` columns tells of."""
+    return None if row[19] is None else Lane(read(row[19]), row[20], bool(row[21]), bool(row[22]))
 
 
 def run(row: tuple[Any, ...], read: Callable[[Any], str] = untext) -> Run:

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
@@ -23,13 +23,14 @@ from hookcatch.core.model import (
     Lease,
     NewEvent,
     Run,
+    Standing,
     StoredEvent,
 )
-from hookcatch.core.ports import Clock, Query, Retention, Transaction
+from hookcatch.core.ports import NO_CAPS, Clock, Query, Retention, Transaction
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Response
 
-from . import disk, migrations, rows, sqlite_file, sqlite_ops, sqlite_queries, sqlite_secrets
+from . import disk, migrations, rows, sqlite_file, sqlite_lanes, sqlite_ops, sqlite_queries, sqlite_secrets
 from .locks import Presence, WriteLock
 from .rules import failed
 from .sqlite_file import SqliteOptions
@@ -150,9 +151,24 @@ class SqliteInbox:
             lambda connection: sqlite_ops.accept(connection, ready, claim, duplicates), wakes=claim is None
         )
 
-    def lease(self, *, token: str, limit: int, now: float, until: float) -> Future[tuple[Lease, ...]]:
+    def lease(
+        self,
+        *,
+        token: str,
+        limit: int,
+        now: float,
+        until: float,
+        caps: Mapping[str, int] = NO_CAPS,
+        only: str | None = None,
+    ) -> Future[tuple[Lease, ...]]:
         """See `Inbox.lease`."""
-        return self._writer.submit(lambda connection: sqlite_ops.lease(connection, token, limit, now, until))
+        return self._writer.submit(
+            lambda connection: sqlite_ops.lease(connection, token, limit, now, until, caps, only)
+        )
+
+    def standing(self, lease: Lease) -> Future[Standing]:
+        """See `Inbox.standing`."""
+        return self._writer.submit(lambda connection: sqlite_lanes.standing(connection, lease.event))
 
     def take(
         self, source: str, tenant: str, id: str, *, of: str, token: str, now: float, until: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -17,21 +17,23 @@ from hookcatch.core.model import (
     Lease,
     NewEvent,
     Run,
+    StoredEvent,
 )
 
-from . import rows, rules
+from . import rows, rules, sqlite_lanes
 from .rules import ENDED
 
 INSERT_DUE = """
 INSERT INTO hookcatch_event (source, tenant, id, type, received_at, occurred_at, body_hash, content_key, format,
-  headers, replayed_content, run_at, state, kept, attempt)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?5, 'pending', 1, 0)
+  headers, lane, lane_key, lane_limit, ordered, blocks, version, replayed_content, run_at, state, kept, attempt)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 1, 0)
 ON CONFLICT DO NOTHING
 """
 INSERT_LEASED = """
 INSERT INTO hookcatch_event (source, tenant, id, type, received_at, occurred_at, body_hash, content_key, format,
-  headers, replayed_content, state, run_at, lease_token, lease_until, leased_at, attempt, kept)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
+  headers, lane, lane_key, lane_limit, ordered, blocks, version, replayed_content, state, run_at, lease_token,
+  lease_until, leased_at, attempt, kept)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
 ON CONFLICT DO NOTHING
 """
 START = """
@@ -61,19 +63,19 @@ UPDATE hookcatch_event SET attempt = attempt - 1, error = '', lease_token = NULL
   finished_at = CASE state WHEN 'handling' THEN ? END
 WHERE {FENCE}
 """
-DUE = f"""
+OVERDUE = f"""
 SELECT {rows.EVENT}, e.run_at, b.body FROM hookcatch_event e JOIN hookcatch_body b USING (seq)
-WHERE e.state = 'pending' AND e.run_at <= ? ORDER BY e.run_at, e.seq LIMIT ?
+WHERE e.state = 'relayed' AND e.run_at <= ?1 AND (?3 IS NULL OR e.source = ?3) ORDER BY e.run_at, e.seq LIMIT ?2
 """
-OVERDUE = DUE.replace("'pending'", "'relayed'")
 LOST = f"""
 SELECT {rows.EVENT}, e.lease_until, b.body FROM hookcatch_event e JOIN hookcatch_body b USING (seq)
-WHERE e.state = 'running' AND e.lease_until <= ? ORDER BY e.lease_until, e.seq LIMIT ?
+WHERE e.state = 'running' AND e.lease_until <= ?1 AND (?3 IS NULL OR e.source = ?3)
+ORDER BY e.lease_until, e.seq LIMIT ?2
 """
 ASTRAY = f"""
 SELECT {rows.EVENT}, e.lease_until, b.body FROM hookcatch_event e JOIN hookcatch_body b USING (seq)
 WHERE e.state = 'running' AND e.lease_until > ?1 AND e.lease_until - ?1 > 2 * (e.lease_until - e.leased_at)
-ORDER BY e.lease_until, e.seq LIMIT ?2
+AND (?3 IS NULL OR e.source = ?3) ORDER BY e.lease_until, e.seq LIMIT ?2
 """
 HOLD = """
 UPDATE hookcatch_event SET state = 'running', run_at = NULL, lease_token = ?, lease_until = ?, leased_at = ?,
@@ -111,7 +113,7 @@ def _accept(
         connection.execute("UPDATE hookcatch_event SET duplicates = duplicates + 1 WHERE seq = ?", (twin,))
         return _refused(connection, twin)
     if claim is None:
-        cursor = connection.execute(INSERT_DUE, (*row, twin is not None))
+        cursor = connection.execute(INSERT_DUE, (*row, twin is not None, rules.due_at(event)))
     else:
         cursor = connection.execute(INSERT_LEASED, (*row, twin is not None, *_start(event, claim)))
     if not cursor.rowcount:
@@ -125,7 +127,7 @@ def _accept(
 def _start(event: NewEvent, claim: Claim | None) -> tuple[Any, ...]:
     """state, run_at, lease_token, lease_until, leased_at, attempt"""
     if claim is None:
-        return ("pending", event.received_at, None, None, None, 0)
+        return ("pending", rules.due_at(event), None, None, None, 0)
     return (rules.claimed_state(claim), None, claim.token, claim.until, event.received_at, 1)
 
 
@@ -169,6 +171,8 @@ def _meet(
     if meeting == "revive":
         begin_anew(connection, seq)
     connection.execute(START, (*_start(event, claim), seq))
+    if state == "handling" and claim is None:
+        sqlite_lanes.call_up(connection, sqlite_lanes.lanes_of(connection, [seq]))
     lease = None if claim is None else _lease(connection, seq, claim.token, claim.until)
     return Accepted(seq, lease, meeting == "revive", bool(replayed))
 
@@ -200,13 +204,20 @@ def _runs(connection: sqlite3.Connection, seq: int) -> MappingProxyType[str, Run
 
 
 def lease(
-    connection: sqlite3.Connection, token: str, limit: int, now: float, until: float
+    connection: sqlite3.Connection,
+    token: str,
+    limit: int,
+    now: float,
+    until: float,
+    caps: Mapping[str, int],
+    only: str | None,
 ) -> tuple[Lease, ...]:
     """Take what is due or lost, earliest first."""
-    lost = connection.execute(LOST, (now, limit)).fetchall()
-    lost += connection.execute(ASTRAY, (now, limit)).fetchall()
-    due = connection.execute(DUE, (now, limit)).fetchall()
-    due += connection.execute(OVERDUE, (now, limit)).fetchall()
+    asked = (now, limit, None if only is None else rows.text(only))
+    lost = connection.execute(LOST, asked).fetchall()
+    lost += connection.execute(ASTRAY, asked).fetchall()
+    due = connection.execute(OVERDUE, asked).fetchall()
+    due += sqlite_lanes.due(connection, limit, now, caps, only)
     ready = sorted(lost + due, key=lambda row: (row[-2], row[0]))[:limit]
     chosen = list(rules.one_last_chance(ready, lambda row: row[12] + (row[5] == "running")))
     taken = [_take(connection, row, token, now, until) for row in chosen]
@@ -220,11 +231,12 @@ def _take(
     lost = event.lost + (event.state == "running")
     if lost >= rules.MAX_LOST and lost > event.lost:
         connection.execute(PARK, (lost, now, event.seq))
+        _leave_lane(connection, event)
         return None
     attempt = event.attempt + 1
     own = f"{token}.{attempt}"
     connection.execute(HOLD, (own, until, now, attempt, lost, event.seq))
-    held = rows.stored_event((*row[:5], "running", *row[6:10], None, attempt, lost, *row[13:19]), row[-1])
+    held = rows.stored_event((*row[:5], "running", *row[6:10], None, attempt, lost, *row[13:24]), row[-1])
     return Lease(own, until, held, _runs(connection, event.seq))
 
 
@@ -281,9 +293,19 @@ def _leave(connection: sqlite3.Connection, lease: Lease, close: Close, now: floa
     finished_at = now if ended else None
     ending = (close.state, rows.kept(close.state), run_at, finished_at, rows.text(close.error))
     cursor = connection.execute(LEAVE, (*ending, rows.reply(close.reply), *_fence(lease)))
+    if cursor.rowcount and close.state != "relayed":
+        _leave_lane(connection, lease.event)
     return cursor.rowcount == 1
+
+
+def _leave_lane(connection: sqlite3.Connection, event: StoredEvent) -> None:
+    if event.lane is not None:
+        lane = rows.lane_digest(event.source, event.tenant, event.lane)
+        sqlite_lanes.call_up(connection, [(lane, event.lane.limit)])
 
 
 def release(connection: sqlite3.Connection, leases: Sequence[Lease], now: float) -> None:
     """Give leases back unused; what is `handling` was never acked and stays the sender's."""
     connection.executemany(RELEASE, [(now, now, *_fence(lease)) for lease in leases])
+    for lease in leases:
+        _leave_lane(connection, lease.event)

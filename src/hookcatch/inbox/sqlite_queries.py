@@ -11,6 +11,7 @@ from hookcatch.core.ports import Query, Retention
 from hookcatch.core.wire import Response
 
 from . import rows, rules
+from .sqlite_lanes import call_up, lanes_of
 from .sqlite_ops import begin_anew
 
 
@@ -83,7 +84,7 @@ def counts(connection: sqlite3.Connection) -> dict[tuple[str, EventState], int]:
 def next_due(connection: sqlite3.Connection) -> float | None:
     """The earliest `run_at` or `lease_until` of what waits for a worker."""
     sql = (
-        "SELECT min(at) FROM (SELECT min(run_at) AS at FROM hookcatch_event WHERE state = 'pending' "
+        "SELECT min(at) FROM (SELECT min(run_at) AS at FROM hookcatch_event WHERE state = 'pending' AND behind = 0 "
         "UNION ALL SELECT min(run_at) FROM hookcatch_event WHERE state = 'relayed' "
         "UNION ALL SELECT min(lease_until) FROM hookcatch_event WHERE state = 'running')"
     )
@@ -106,17 +107,23 @@ def replay(connection: sqlite3.Connection, seqs: Sequence[int], now: float) -> i
 def discard(connection: sqlite3.Connection, seqs: Sequence[int], now: float, why: str) -> int:
     """Give events up."""
     sql = (
-        "UPDATE hookcatch_event SET state = 'discarded', kept = min(kept, 1), run_at = NULL, finished_at = ?, "
-        f"error = ? WHERE seq = ? AND state IN ({_quoted(rules.DISCARDABLE)})"
+        "UPDATE hookcatch_event SET state = 'discarded', kept = min(kept, 1), behind = 0, run_at = NULL, "
+        f"finished_at = ?, error = ? WHERE seq = ? AND state IN ({_quoted(rules.DISCARDABLE)})"
     )
-    return sum(connection.execute(sql, (now, rows.text(why), seq)).rowcount for seq in dict.fromkeys(seqs))
+    given_up = [
+        seq for seq in dict.fromkeys(seqs) if connection.execute(sql, (now, rows.text(why), seq)).rowcount
+    ]
+    call_up(connection, lanes_of(connection, given_up))
+    return len(given_up)
 
 
 def prune(connection: sqlite3.Connection, now: float, retention: Retention) -> int:
     """Drop rows past the retention of keys, then bodies past that of payloads; at most PRUNE_LIMIT."""
     old = _old(connection, now - retention.key)
+    lanes = lanes_of(connection, old)
     for table in ("hookcatch_run", "hookcatch_body", "hookcatch_event"):
         connection.executemany(f"DELETE FROM {table} WHERE seq = ?", [(seq,) for seq in old])
+    call_up(connection, lanes)
     heavy = _seqs(
         connection,
         "SELECT seq FROM hookcatch_event WHERE kept = 1 AND finished_at < ? ORDER BY finished_at LIMIT ?",

@@ -416,7 +416,9 @@ class InboxMachine(RuleBasedStateMachine):
         lost = [one.until for one in self.model.values() if one.state == "running"]
         times = {seq: one.run_at for seq, one in self.model.items() if one.state in WAITING}
         free = [at for seq, at in times.items() if not self.is_stopped(seq, [])]
-        next_due = self.inbox.next_due() or 9e9  # what is not free may be left out
+        next_due = self.inbox.next_due()
+        next_due = 9e9 if next_due is None else next_due
+        # what is not free may be left out
         assert min([*lost, *times.values()], default=9e9) <= next_due <= min([*lost, *free], default=9e9)
         assert sum(self.inbox.counts().values()) == len(self.model)
 

@@ -13,7 +13,7 @@ import pytest
 from hookcatch.core.errors import ConfigurationError
 from hookcatch.core.model import Close
 from hookcatch.core.ports import Query
-from hookcatch.inbox import disk, sqlite_file, sqlite_ops
+from hookcatch.inbox import disk, sqlite_file, sqlite_lanes, sqlite_ops
 from hookcatch.inbox.sqlite import SqliteInbox
 from hookcatch.inbox.sqlite_file import SqliteOptions
 
@@ -289,9 +289,13 @@ def test_the_application_may_keep_its_own_tables_and_version_in_the_file(make, f
 @pytest.mark.parametrize(
     ("statement", "values", "index"),
     [
-        (sqlite_ops.DUE, (1.0, 10), "hookcatch_event_due"),
-        (sqlite_ops.LOST, (1.0, 10), "hookcatch_event_running"),
-        (sqlite_ops.ASTRAY, (1.0, 10), "hookcatch_event_running"),
+        (sqlite_lanes.DUE, ("shop", 1.0), "hookcatch_event_due"),
+        (sqlite_lanes.SOURCE, (), "hookcatch_event_due"),
+        (sqlite_lanes.NEXT_SOURCE, ("shop",), "hookcatch_event_due"),
+        (sqlite_ops.OVERDUE, (1.0, 10, None), "hookcatch_event_relayed"),
+        (sqlite_ops.LOST, (1.0, 10, None), "hookcatch_event_running"),
+        (sqlite_ops.ASTRAY, (1.0, 10, None), "hookcatch_event_running"),
+        (sqlite_lanes.COUNT, (b"",), "hookcatch_event_lane"),
         (
             "SELECT seq FROM hookcatch_event WHERE kept = 1 AND finished_at < ? ORDER BY finished_at",
             (1.0,),
@@ -302,7 +306,24 @@ def test_the_application_may_keep_its_own_tables_and_version_in_the_file(make, f
 def test_what_is_asked_all_the_time_is_answered_from_an_index(inbox, statement, values, index):
     plan = inbox._read(lambda c: [row[3] for row in c.execute(f"EXPLAIN QUERY PLAN {statement}", values)])
     assert index in plan[0]
-    assert not any("TEMP B-TREE" in step for step in plan if index == "_ended")
+    assert not any("TEMP B-TREE" in step for step in plan if index in {"_ended", "hookcatch_event_due"})
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        (sqlite_lanes.IS_STOPPED, (b"", 1, True)),
+        (sqlite_lanes.CALL_UP, (b"", 1)),
+        (sqlite_lanes.STANDING, (b"", 1)),
+    ],
+)
+def test_a_lane_is_looked_at_in_its_indexes_only(inbox, statement, values):
+    plan = inbox._read(lambda c: [row[3] for row in c.execute(f"EXPLAIN QUERY PLAN {statement}", values)])
+    assert not any("SCAN hookcatch_event" in step or "TEMP B-TREE" in step for step in plan)
+    assert {step.split("INDEX ")[1].split()[0] for step in plan if "INDEX " in step} <= {
+        "hookcatch_event_lane",
+        "hookcatch_event_version",
+    }
 
 
 def test_parked_events_are_found_among_a_million_by_their_index(inbox):

@@ -54,6 +54,13 @@ class Migration(migrations.Migration):
                         ("content_key", models.CharField(max_length=64, null=True)),
                         ("format", models.CharField(max_length=16)),
                         ("headers", models.TextField()),
+                        ("lane", models.CharField(editable=False, max_length=64, null=True)),
+                        ("lane_key", hookcatch.django.models.StoredText(null=True)),
+                        ("lane_limit", models.IntegerField()),
+                        ("ordered", models.BooleanField()),
+                        ("blocks", models.BooleanField()),
+                        ("version", models.FloatField(null=True)),
+                        ("behind", models.SmallIntegerField()),
                         ("lease_token", models.CharField(max_length=255, null=True)),
                         ("leased_at", models.FloatField(null=True)),
                         ("attempt", models.IntegerField()),
@@ -74,7 +81,9 @@ class Migration(migrations.Migration):
                         ),
                         "default_permissions": ("view",),
                         "indexes": [
-                            models.Index(fields=["state", "has_body", "at"], name="hookcatch_event_due"),
+                            models.Index(
+                                fields=["state", "has_body", "behind", "at"], name="hookcatch_event_due"
+                            ),
                             models.Index(fields=["content_key"], name="hookcatch_event_content"),
                         ],
                         "constraints": [

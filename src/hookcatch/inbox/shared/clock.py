@@ -88,7 +88,7 @@ class ServerClock:
 
 _TIMES: Mapping[type, tuple[str, ...]] = MappingProxyType(
     {
-        NewEvent: ("received_at",),
+        NewEvent: ("received_at", "due_at"),
         Claim: ("until",),
         Duplicates: ("revive_before",),
         Close: ("run_at",),

@@ -13,14 +13,14 @@ RUNS = "hookcatch_run"
 SECRETS = "hookcatch_secret"
 COLUMNS = (
     "event_key, source, tenant, event_id, type, received_at, occurred_at, body_hash, content_key, format, headers, "
-    "body, replayed_content, state, at, lease_token, leased_at, attempt, has_body, lost, replays, duplicates, "
-    "conflicts, error"
+    "body, lane, lane_key, lane_limit, ordered, blocks, version, replayed_content, state, at, lease_token, "
+    "leased_at, attempt, has_body, behind, lost, replays, duplicates, conflicts, error"
 )
-"""What an insert names; the last six are given here."""
+"""What an insert names; the last seven are given here."""
 KNOWN = "seq, duplicates, state, at, leased_at, has_body, body_hash, replayed_content, reply"
 """What is asked of the row that an insert made or met: it met one if there are duplicates."""
 
-_VALUES = f"({', '.join(['%s'] * (COLUMNS.count(',') - 5))}, 1, 0, 0, 0, 0, '')"
+_VALUES = f"({', '.join(['%s'] * (COLUMNS.count(',') - 6))}, 1, 0, 0, 0, 0, 0, '')"
 _INSERT = f"INSERT INTO {EVENTS} ({COLUMNS}) VALUES "
 _NUMBERED = f"INSERT INTO {EVENTS} (seq, {COLUMNS}) VALUES "
 _RUN = f"""INSERT INTO {RUNS}
@@ -67,6 +67,7 @@ class Dialect:
         reserve: answers as many new values of `seq` as it is told; empty where that cannot be asked, or where nobody
             needs it because one writer locks the whole database.
         skip_locked: the end of a SELECT of rows to work on, so that workers do not wait for each other.
+        serialise: lets one transaction at a time go on, until its commit; empty where there is but one anyway.
         connected: what is said to a new connection of the inbox.
         begin: how a transaction of the inbox begins; it is also how a connection that is gone is noticed.
         begin_effect: how the transaction begins that a handler shares; it waits for locks as the server does.
@@ -80,6 +81,7 @@ class Dialect:
     returns: bool
     reserve: str
     skip_locked: str
+    serialise: str
     connected: tuple[str, ...]
     begin: str
     begin_effect: str
@@ -138,6 +140,7 @@ POSTGRES = Dialect(
     returns=True,
     reserve=f"SELECT nextval(pg_get_serial_sequence('{EVENTS}', 'seq')) FROM generate_series(1, %s)",
     skip_locked="FOR UPDATE SKIP LOCKED",
+    serialise="SELECT 1 FROM pg_advisory_xact_lock(hashtext('hookcatch lanes'), hashtext(current_schema()))",
     connected=(),
     # lock_timeout: whoever keeps a row of ours locked must not stop all others from being acknowledged
     # idle_in_transaction_session_timeout: nor may the machine that vanished in the middle of it
@@ -155,6 +158,7 @@ MYSQL = Dialect(
     returns=False,
     reserve="",
     skip_locked="FOR UPDATE SKIP LOCKED",
+    serialise="SELECT version FROM hookcatch_schema WHERE version = 1 FOR UPDATE",  # GET_LOCK outlives the commit
     # READ COMMITTED: what is read after a row was locked must not be older than the lock
     connected=(
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",

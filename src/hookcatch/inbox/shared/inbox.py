@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -25,14 +25,15 @@ from hookcatch.core.model import (
     Lease,
     NewEvent,
     Run,
+    Standing,
     StoredEvent,
 )
-from hookcatch.core.ports import Clock, Query, Retention, Transaction
+from hookcatch.core.ports import NO_CAPS, Clock, Query, Retention, Transaction
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Response
 from hookcatch.inbox.writer import Lock, Writer
 
-from . import migrations, ops, queries, rows, secrets
+from . import lanes, migrations, ops, queries, rows, secrets
 from .clock import ServerClock
 from .dialect import Db
 from .driver import Driver
@@ -196,11 +197,24 @@ class ServerInbox:
         op = ops.Accept(ready, clock.there(claim), clock.there(duplicates), clock.here)
         return self._write(op, wakes=claim is None)
 
-    def lease(self, *, token: str, limit: int, now: float, until: float) -> Future[tuple[Lease, ...]]:
+    def lease(
+        self,
+        *,
+        token: str,
+        limit: int,
+        now: float,
+        until: float,
+        caps: Mapping[str, int] = NO_CAPS,
+        only: str | None = None,
+    ) -> Future[tuple[Lease, ...]]:
         """See `Inbox.lease`."""
         clock = self._clock
         now, until = clock.there(now), clock.there(until)
-        return self._write(lambda db: clock.here(ops.lease(db, token, limit, now, until)))
+        return self._write(lambda db: clock.here(ops.lease(db, token, limit, now, until, caps, only)))
+
+    def standing(self, lease: Lease) -> Future[Standing]:
+        """See `Inbox.standing`."""
+        return self._reader.submit(lambda db: lanes.standing(db, lease.event))
 
     def take(
         self, source: str, tenant: str, id: str, *, of: str, token: str, now: float, until: float

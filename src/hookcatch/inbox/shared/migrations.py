@@ -25,6 +25,13 @@ CREATE TABLE hookcatch_event (
   content_key text,
   format text NOT NULL,
   headers text NOT NULL,
+  lane text,                          -- a hash of source, tenant and lane_key
+  lane_key text,
+  lane_limit integer NOT NULL,
+  ordered boolean NOT NULL,
+  blocks boolean NOT NULL,
+  version double precision,
+  behind smallint NOT NULL,           -- 1 while it is pending and others of its lane stand in its way
   lease_token text,
   leased_at double precision,
   attempt integer NOT NULL,
@@ -37,7 +44,12 @@ CREATE TABLE hookcatch_event (
   reply text
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 CREATE UNIQUE INDEX hookcatch_event_key ON hookcatch_event (event_key);
-CREATE INDEX hookcatch_event_due ON hookcatch_event (state, has_body, at);
+CREATE INDEX hookcatch_event_due ON hookcatch_event (state, has_body, behind, at);
+CREATE INDEX hookcatch_event_turn ON hookcatch_event (source, at)
+  WHERE state = 'pending' AND has_body = 1 AND behind = 0;
+CREATE INDEX hookcatch_event_lane ON hookcatch_event (lane, state, seq) WHERE lane IS NOT NULL;
+CREATE INDEX hookcatch_event_version ON hookcatch_event (lane, version)
+  WHERE state = 'succeeded' AND version IS NOT NULL;
 CREATE INDEX hookcatch_event_content ON hookcatch_event (content_key) WHERE content_key IS NOT NULL;
 CREATE INDEX hookcatch_event_id ON hookcatch_event USING hash (event_id);
 
@@ -67,7 +79,7 @@ _MYSQL_1 = """
 CREATE TABLE IF NOT EXISTS hookcatch_event (
   seq bigint NOT NULL AUTO_INCREMENT PRIMARY KEY,
   event_key char(64) NOT NULL,        -- a hash of source, tenant and event_id
-  source longtext NOT NULL,
+  source varchar(255) NOT NULL,
   tenant longtext NOT NULL,
   event_id longtext NOT NULL,
   type longtext NOT NULL,
@@ -81,6 +93,13 @@ CREATE TABLE IF NOT EXISTS hookcatch_event (
   content_key char(64),
   format varchar(16) NOT NULL,
   headers longtext NOT NULL,
+  lane char(64),                      -- a hash of source, tenant and lane_key
+  lane_key longtext,
+  lane_limit integer NOT NULL,
+  ordered boolean NOT NULL,
+  blocks boolean NOT NULL,
+  version double,
+  behind smallint NOT NULL,           -- 1 while it is pending and others of its lane stand in its way
   lease_token varchar(255),
   leased_at double,
   attempt integer NOT NULL,
@@ -92,7 +111,10 @@ CREATE TABLE IF NOT EXISTS hookcatch_event (
   error longtext NOT NULL,
   reply longtext,
   UNIQUE KEY hookcatch_event_key (event_key),
-  KEY hookcatch_event_due (state, has_body, at),
+  KEY hookcatch_event_due (state, has_body, behind, at),
+  KEY hookcatch_event_turn (state, has_body, behind, source, at),
+  KEY hookcatch_event_lane (lane, state),
+  KEY hookcatch_event_version (lane, state, version),
   KEY hookcatch_event_content (content_key),
   KEY hookcatch_event_id (event_id(64))
 ) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

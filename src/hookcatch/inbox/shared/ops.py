@@ -25,7 +25,7 @@ from hookcatch.inbox import rules
 from hookcatch.inbox.rows import reply, unreply
 from hookcatch.inbox.rules import ENDED
 
-from . import rows
+from . import lanes, rows
 from .dialect import EVENTS, KNOWN, RUNS, Db
 from .text import text
 
@@ -38,11 +38,10 @@ LEAVE = f"""UPDATE {EVENTS} SET at = %s, error = %s, reply = COALESCE(%s, reply)
 lease_token = NULL, leased_at = NULL, state = %s WHERE {FENCE}"""
 RELEASE = f"""UPDATE {EVENTS} SET attempt = attempt - 1, error = '', lease_token = NULL, leased_at = NULL, at = %s,
 state = CASE state WHEN 'running' THEN 'pending' ELSE 'failed' END WHERE {FENCE}"""
-DUE = f"""SELECT {rows.EVENT}, body FROM {EVENTS} WHERE state = 'pending' AND has_body = 1 AND at <= %s
-ORDER BY at, seq LIMIT %s """
-OVERDUE = DUE.replace("'pending'", "'relayed'")
-LOST = f"""SELECT {rows.EVENT}, body FROM {EVENTS} WHERE state = 'running' AND has_body = 1
-AND (at <= %s OR at - %s > 2 * (at - leased_at)) ORDER BY at, seq LIMIT %s """
+OVERDUE = f"""SELECT {rows.EVENT}, lane, body FROM {EVENTS} WHERE state = 'relayed' AND has_body = 1 AND behind = 0
+AND at <= %s {{of}} ORDER BY at, seq LIMIT %s """
+LOST = f"""SELECT {rows.EVENT}, lane, body FROM {EVENTS} WHERE state = 'running' AND has_body = 1 AND behind = 0
+AND (at <= %s OR at - %s > 2 * (at - leased_at)) {{of}} ORDER BY at, seq LIMIT %s """
 HOLD = f"""UPDATE {EVENTS} SET lease_token = %s, at = %s, leased_at = %s, attempt = attempt + 1,
 lost = lost + CASE WHEN state = 'running' THEN 1 ELSE 0 END, state = 'running' WHERE seq IN """
 TAKE = f"""UPDATE {EVENTS} SET lease_token = %s, at = %s, leased_at = %s, state = 'running'
@@ -189,7 +188,7 @@ def _insert(db: Db, values: tuple[Any, ...], *, numbered: bool) -> tuple[Any, ..
 def _start(event: NewEvent, claim: Claim | None) -> tuple[Any, ...]:
     """state, at, lease_token, leased_at, attempt"""
     if claim is None:
-        return ("pending", event.received_at, None, None, 0)
+        return ("pending", rules.due_at(event), None, None, 0)
     return (rules.claimed_state(claim), claim.until, claim.token, event.received_at, 1)
 
 
@@ -227,6 +226,8 @@ def _meet(
         begin_anew(db, [seq])
     next_state, *start = _start(event, claim)
     db.execute(START, (*start, next_state, seq))
+    if state == "handling" and claim is None:
+        lanes.call_up(db, lanes.lanes_of(db, [seq]))
     lease = None if claim is None else _lease(db, seq, claim.token, claim.until)
     return Accepted(seq, lease, meeting == "revive", bool(replayed))
 
@@ -253,15 +254,21 @@ def runs_of(db: Db, *seqs: int) -> dict[int, Mapping[str, Run]]:
     return {seq: MappingProxyType(found) for seq, found in runs.items()}
 
 
-def lease(db: Db, token: str, limit: int, now: float, until: float) -> tuple[Lease, ...]:
+def lease(
+    db: Db, token: str, limit: int, now: float, until: float, caps: Mapping[str, int], only: str | None
+) -> tuple[Lease, ...]:
     """Take what is due or lost, earliest first."""
-    lost = list(db.execute(LOST + db.dialect.skip_locked, (now, now, limit)).fetchall())
-    due = list(db.execute(DUE + db.dialect.skip_locked, (now, limit)).fetchall())
-    due += list(db.execute(OVERDUE + db.dialect.skip_locked, (now, limit)).fetchall())
+    of, named = ("", ()) if only is None else ("AND source = %s", (text(only),))
+    end = db.dialect.skip_locked
+    lost = list(db.execute(LOST.format(of=of) + end, (now, now, *named, limit)).fetchall())
+    due = list(db.execute(OVERDUE.format(of=of) + end, (now, *named, limit)).fetchall())
+    due += lanes.due(db, limit, now, caps, only)
     ready = sorted(lost + due, key=lambda row: (row[rows.AT], row[0]))[:limit]
     chosen = list(rules.one_last_chance(ready, _lost))
-    for row in filter(_is_spent, chosen):
+    spent = list(filter(_is_spent, chosen))
+    for row in spent:
         db.execute(PARK, (_lost(row), now, row[0]))
+    lanes.leave(db, [rows.stored_event(row) for row in spent])
     taken = [row for row in chosen if not _is_spent(row)]
     if not taken:
         return ()
@@ -285,7 +292,7 @@ def _is_spent(row: tuple[Any, ...]) -> bool:
 
 def _held(row: tuple[Any, ...], until: float) -> StoredEvent:
     """The event as HOLD leaves it."""
-    held = (*row[:5], "running", *row[6:10], until, row[11] + 1, _lost(row), *row[13:18])
+    held = (*row[:5], "running", *row[6:10], until, row[11] + 1, _lost(row), *row[13 : rows.LANE])
     return rows.stored_event(held, row[-1])
 
 
@@ -348,13 +355,18 @@ def _leave(db: Db, lease: Lease, close: Close, now: float) -> bool:
     at = now if close.state in ENDED or close.run_at is None else close.run_at
     keeps_lost = int(close.state == "relayed")
     leaving = (at, text(close.error), reply(close.reply), keeps_lost, close.state, *_fence(lease))
-    return bool(db.execute(LEAVE, leaving).rowcount == 1)
+    if db.execute(LEAVE, leaving).rowcount != 1:
+        return False
+    if close.state != "relayed":
+        lanes.leave(db, [lease.event])
+    return True
 
 
 def release(db: Db, leases: Sequence[Lease], now: float) -> None:
     """Give leases back unused; what is `handling` was never acked and stays the sender's."""
     for lease in _in_order(leases):
         db.execute(RELEASE, (now, *_fence(lease)))
+    lanes.leave(db, [lease.event for lease in leases])
 
 
 def _in_order(leases: Sequence[Lease]) -> list[Lease]:

@@ -13,6 +13,7 @@ from hookcatch.inbox.rows import unreply
 
 from . import rows
 from .dialect import EVENTS, RUNS, Db
+from .lanes import call_up, lanes_of
 from .ops import begin_anew, runs_of
 from .text import text, untext
 
@@ -77,7 +78,7 @@ def counts(db: Db) -> dict[tuple[str, EventState], int]:
 
 def next_due(db: Db) -> float | None:
     """When the earliest of what waits for a worker is due, or lost."""
-    sql = f"SELECT min(at) FROM {EVENTS} WHERE state = %s AND has_body = 1"
+    sql = f"SELECT min(at) FROM {EVENTS} WHERE state = %s AND has_body = 1 AND behind = 0"
     times = [db.execute(sql, (state,)).fetchone()[0] for state in ("pending", "relayed", "running")]
     return min((float(at) for at in times if at is not None), default=None)
 
@@ -96,10 +97,12 @@ def replay(db: Db, seqs: Sequence[int], now: float) -> int:
 def discard(db: Db, seqs: Sequence[int], now: float, why: str) -> int:
     """Give events up."""
     sql = (
-        f"UPDATE {EVENTS} SET at = %s, error = %s, state = 'discarded' "
+        f"UPDATE {EVENTS} SET at = %s, error = %s, behind = 0, state = 'discarded' "
         f"WHERE seq = %s AND state IN ({_quoted(rules.DISCARDABLE)})"
     )
-    return sum(db.execute(sql, (now, text(why), seq)).rowcount for seq in _in_order(db, seqs))
+    given_up = [seq for seq in _in_order(db, seqs) if db.execute(sql, (now, text(why), seq)).rowcount]
+    call_up(db, lanes_of(db, given_up))
+    return len(given_up)
 
 
 def _in_order(db: Db, seqs: Sequence[int]) -> list[int]:
@@ -117,8 +120,10 @@ def prune(db: Db, now: float, retention: Retention) -> int:
     old = _seqs(
         db, f"state IN ({_quoted(past)}) AND has_body IN (0, 1)", now - retention.key, rules.PRUNE_LIMIT
     )
+    left = lanes_of(db, old)
     _each(db, f"DELETE FROM {RUNS} WHERE event_id IN", old)
     _each(db, f"DELETE FROM {EVENTS} WHERE seq IN", old)
+    call_up(db, left)
     light = _quoted(rules.ENDED - rules.KEPT_LONG)
     room = rules.PRUNE_LIMIT - len(old)
     heavy = _seqs(db, f"state IN ({light}) AND has_body = 1", now - retention.payload, room)
@@ -127,7 +132,9 @@ def prune(db: Db, now: float, retention: Retention) -> int:
 
 
 def _seqs(db: Db, where: str, before: float, limit: int) -> list[int]:
-    sql = f"SELECT seq FROM {EVENTS} WHERE {where} AND at < %s LIMIT %s {db.dialect.skip_locked}"
+    sql = (
+        f"SELECT seq FROM {EVENTS} WHERE {where} AND behind = 0 AND at < %s LIMIT %s {db.dialect.skip_locked}"
+    )
     return [int(seq) for (seq,) in db.execute(sql, (before, limit)).fetchall()]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hookcatch.core.model import WAITING, EventState, NewEvent, Run, StoredEvent
+from hookcatch.core.model import WAITING, EventState, Lane, NewEvent, Run, StoredEvent
 from hookcatch.inbox import rows
 from hookcatch.inbox.rules import ENDED, LEASED
 
@@ -12,7 +12,7 @@ from .text import digest, text, untext
 
 EVENT = (
     "seq, source, tenant, event_id, type, state, received_at, format, headers, occurred_at, at, attempt, lost, "
-    "replays, duplicates, conflicts, replayed_content, error"
+    "replays, duplicates, conflicts, replayed_content, error, lane_key, lane_limit, ordered, blocks, version"
 )
 """The columns `stored_event` reads, in its order."""
 
@@ -21,6 +21,8 @@ RUN = "handler, state, attempts, run_at, error, started_at, finished_at"
 
 LOST, STATE, AT = 12, 5, 10
 """Where these stand in EVENT."""
+LANE = 23
+"""Where the lane stands that is asked for next to EVENT."""
 
 
 def key_of(event: NewEvent | StoredEvent) -> str:
@@ -43,7 +45,20 @@ def new_event(event: NewEvent) -> tuple[Any, ...]:
         event.format,
         rows.headers(event.headers),
         event.body,
+        lane_digest(event),
+        *rows.lane_columns(event.lane, text),
+        event.version,
     )
+
+
+def lane_digest(event: NewEvent | StoredEvent) -> str | None:
+    """What the lane of an event is found by."""
+    return None if event.lane is None else digest(event.source, event.tenant, event.lane.key)
+
+
+def lane(row: tuple[Any, ...]) -> Lane | None:
+    """The lane that a row of EVENT columns tells of."""
+    return rows.lane((None, *row), untext)
 
 
 def stored_event(row: tuple[Any, ...], body: Any = None) -> StoredEvent:
@@ -51,7 +66,7 @@ def stored_event(row: tuple[Any, ...], body: Any = None) -> StoredEvent:
     state, at = row[STATE], row[AT]
     run_at = at if state in WAITING else None
     finished_at = at if state in ENDED else None
-    columns = (*row[:AT], run_at, *row[AT + 1 : 17], finished_at, row[17])
+    columns = (*row[:AT], run_at, *row[AT + 1 : 17], finished_at, *row[17:LANE])
     return rows.stored_event(columns, None if body is None else bytes(body), untext)
 
 
