@@ -428,7 +428,7 @@ class InboxMachine(RuleBasedStateMachine):
 def test_an_inbox_behaves_like_its_model(store: str) -> None:
     machine = type(f"{store}Machine", (InboxMachine,), {"store": store})
     chosen = settings(
-        max_examples=15 if store in SERVERS or store.startswith("django-") else 60,
+        max_examples=15 if store in {*SERVERS, "nats"} or store.startswith("django-") else 60,
         stateful_step_count=50,
         deadline=None,
         suppress_health_check=list(HealthCheck),

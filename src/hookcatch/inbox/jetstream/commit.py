@@ -45,6 +45,10 @@ TRIES = (1.0, 2.0, 3.0)
 """Seconds that a message is waited for, try by try. The stream knows one again that it has."""
 
 
+PAUSE = 0.2
+"""Seconds between two tries."""
+
+
 class Answer(Future[Any]):
     """A future that its waiter cannot take back."""
 
@@ -170,8 +174,6 @@ class Committer:
             self._on_due()
 
     async def _results(self, batch: _Batch) -> Sequence[Any]:
-        if self._follower.stopped is not None:
-            raise self._follower.stopped
         limit = self._client.max_payload - 1024  # of headers
         data = encode([job.call for job in batch.jobs], limit=limit)
         if len(data) > limit:
@@ -186,17 +188,20 @@ class Committer:
     async def _published(self, batch: _Batch, data: bytes) -> None:
         brings = any(job.call.bodies for job in batch.jobs)
         subject = self._names.bodies if brings else self._names.calls
-        for patience in TRIES:
+        for patience in TRIES[:-1]:
             try:
-                await self._js.publish(subject, data, timeout=patience, headers={Header.MSG_ID: batch.id})
+                await self._publish(subject, data, batch.id, patience)
             except (APIError, ConnectionClosedError):
                 raise
             except Error as error:
-                why = error
                 log.debug("message %s was not acknowledged: %r", batch.id, error)
+                await asyncio.sleep(PAUSE)
             else:
                 return
-        raise why
+        await self._publish(subject, data, batch.id, TRIES[-1])
+
+    async def _publish(self, subject: str, data: bytes, id: str, timeout: float) -> None:
+        await self._js.publish(subject, data, timeout=timeout, headers={Header.MSG_ID: id})
 
 
 def _leases(result: Any) -> Iterator[Lease]:
@@ -206,7 +211,7 @@ def _leases(result: Any) -> Iterator[Lease]:
             yield lease
 
 
-def explained(error: Exception) -> Exception:
+def explained(error: BaseException) -> HookcatchError:
     """A failure in the words of the port."""
     if isinstance(error, HookcatchError):
         return error

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from nats.aio.client import Client
 from nats.errors import Error
 
-from hookcatch.core.errors import ConfigurationError, HookcatchError, InboxUnavailable
+from hookcatch.core.errors import ConfigurationError, InboxUnavailable
 from hookcatch.inbox.shared.clock import ServerClock
 
 from . import streams
@@ -71,7 +71,7 @@ class Engine:
         self._lock = threading.Lock()
         self._queue: deque[Job | _Question] = deque()
         self._is_called = False
-        self._why_ended: HookcatchError | None = None
+        self._why_ended: InboxUnavailable | None = None
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -86,11 +86,6 @@ class Engine:
         """Whether it does nothing any more."""
         return self._why_ended is not None
 
-    @property
-    def replica(self) -> Replica:
-        """The copy of the inbox, once it is ready; it may be a little behind."""
-        return self._follower.replica
-
     def write(self, call: Call, *, wakes: bool = False, gives: bool = False) -> Future[Any]:
         """Put a call into the log; answers what it came to."""
         job = Job(written(call), Answer(), wakes, gives)
@@ -102,8 +97,16 @@ class Engine:
 
         async def ask() -> T:
             await self._catch_up()
-            found: T = await self._follower.bodies.filled(what(self.replica))
+            found: T = await self._follower.bodies.filled(what(self._follower.replica))
             return self._clock.here(found)
+
+        return self._ask(ask)
+
+    def glance(self, what: Callable[[Replica], T]) -> Future[T]:
+        """Look at the inbox as far as this process knows it; that may be a little behind."""
+
+        async def ask() -> T:
+            return self._clock.here(what(self._follower.replica))
 
         return self._ask(ask)
 
@@ -112,9 +115,9 @@ class Engine:
 
         async def ask() -> Any:
             now = call.arguments["now"]
-            if not self.replica.is_due(now):
+            if not self._follower.replica.is_due(now):
                 await self._catch_up()
-                if not self.replica.is_due(now):
+                if not self._follower.replica.is_due(now):
                     return ()
             return await self._written(call, gives=True)
 
@@ -124,7 +127,7 @@ class Engine:
         """Put it into the log if there is something to prune; else let go of what the log does not need."""
 
         async def ask() -> int:
-            if self.replica.is_prunable(**call.arguments):
+            if self._follower.replica.is_prunable(**call.arguments):
                 pruned: int = await self._written(call)
                 return pruned
             await self._follower.tidy(self._options.snapshot_every)
@@ -185,7 +188,7 @@ class Engine:
         try:
             following = await self._begin(client)
         except Exception as error:  # it belongs to those who wait
-            self._fail(explained(error))
+            self._fail(error)
         else:
             self._is_open = True
             self.ready.set_result(None)
@@ -196,6 +199,7 @@ class Engine:
                 await asyncio.wait(self._tasks)
             await self._committer.drain()
             following.cancel()
+            await asyncio.wait([following])
         finally:
             await client.close()
 
@@ -215,19 +219,27 @@ class Engine:
         )
         await self._follower.load()
         following = asyncio.create_task(self._follower.run())
-        await self._follower.catch_up()
+        following.add_done_callback(self._followed)
+        caught_up = asyncio.create_task(self._follower.catch_up())
+        await asyncio.wait([following, caught_up], return_when=asyncio.FIRST_COMPLETED)
+        await (following if following.done() else caught_up)
         if self._options.server_clock:  # a call that does nothing, but its message says when it came
             await self._written(Call("heartbeat", self._clock(), {"leases": (), "until": 0.0}))
         return following
 
-    def _fail(self, error: Exception) -> None:
-        why = error if isinstance(error, HookcatchError) else InboxUnavailable(repr(error))
-        self._end(why)
-        self.ready.set_exception(why)
-        for item in self._queue:
-            item.future.set_exception(why)
+    def _followed(self, following: asyncio.Task[None]) -> None:
+        """The log cannot be read on: whoever calls next begins anew."""
+        if not following.cancelled():
+            self._end(following.exception())
 
-    def _end(self, why: HookcatchError) -> None:
+    def _fail(self, error: Exception) -> None:
+        self._end(error)
+        self.ready.set_exception(explained(error))
+        for item in self._queue:
+            item.future.set_exception(InboxUnavailable(str(error)))
+
+    def _end(self, error: BaseException | None) -> None:
+        why = InboxUnavailable(str(error))
         with self._lock:
             self._why_ended = self._why_ended or why
         self._loop.call_soon_threadsafe(self._stop.set)

@@ -24,7 +24,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, Header
 from hookcatch.core.errors import HookcatchError, InboxUnavailable
 
 from .bodies import Bodies
-from .codec import Newer, Unreadable, decode
+from .codec import Unreadable, decode
 from .options import Names
 from .replica import Replica
 from .snapshots import NOTHING, Head, Snapshots
@@ -63,7 +63,6 @@ class Follower:
         self.base: Head = NOTHING
         self.bodies = Bodies(js, names.log)
         self.snapshots = Snapshots(js, names)
-        self.stopped: HookcatchError | None = None
         self._client = client
         self._js = js
         self._names = names
@@ -99,23 +98,33 @@ class Follower:
         self._anew.set()
 
     async def run(self) -> None:
-        """Go on until cancelled."""
+        """Go on until cancelled. Raises Newer, and InboxUnavailable if messages are missing."""
+        gap_at = -1
         while True:
             try:
                 await self._tail()
             except _Gap as why:
+                if self.position == gap_at:
+                    raise InboxUnavailable(
+                        f"the stream {self._names.log} cannot be read on: {why}. Somebody deleted what no "
+                        f"snapshot covers: restore the stream, or delete it and {self._names.state} to start with an "
+                        "empty inbox"
+                    ) from why
                 log.warning("the copy of the inbox is made anew: %s", why)
-                await self._reload()
+                gap_at = await self._reload()
             except (Error, OSError) as error:
                 log.warning("the log of the inbox cannot be followed now: %r", error)
                 await asyncio.sleep(0.2)
 
-    async def _reload(self) -> None:
-        try:
-            await self.load()
-        except (Error, OSError, InboxUnavailable) as error:
-            log.error("the copy of the inbox cannot be made: %s", error)  # noqa: TRY400
-            await asyncio.sleep(1.0)
+    async def _reload(self) -> int:
+        while True:
+            try:
+                await self.load()
+            except (Error, OSError) as error:
+                log.warning("the snapshot of the inbox cannot be read now: %r", error)
+                await asyncio.sleep(0.2)
+            else:
+                return self.position
 
     async def _tail(self) -> None:
         """Read from where the copy is, until that has to be begun again."""
@@ -162,7 +171,7 @@ class Follower:
             else:
                 self._read(message)
         except Exception as error:  # whatever it is, the reader begins again
-            self._wrong = error if isinstance(error, _Gap) else _Gap(repr(error))
+            self._wrong = error if isinstance(error, HookcatchError) else _Gap(repr(error))
             self._anew.set()
 
     async def _answer(self, message: Msg) -> None:
@@ -189,9 +198,6 @@ class Follower:
     def _carried_out(self, position: int, data: bytes) -> list[Any]:
         try:
             read = decode(data, position)
-        except Newer as error:
-            self.stopped = error
-            return []
         except Unreadable as error:
             if data != FILLER:
                 log.error("%s: it is left out", error)  # noqa: TRY400

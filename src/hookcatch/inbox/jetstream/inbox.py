@@ -178,10 +178,7 @@ class NatsInbox:
 
     def next_due(self) -> float | None:
         """See `Inbox.next_due`. What other processes wrote in the last moment may be missing."""
-        engine = self._engine()
-        engine.ready.result()
-        due = engine.replica.next_due()
-        return self._clock.here(due)
+        return self._engine().glance(Replica.next_due).result()
 
     def learn(self, source: str, tenant: str, secret: Secret) -> Future[bool]:
         """See `Inbox.learn`."""

@@ -92,11 +92,13 @@ class Snapshots:
         except BadRequestError:  # wrong last sequence
             return False
         self._revision = ack.seq
-        await self._js.purge_stream(self._names.state, seq=min(seqs))
+        if min(seqs) > 1:  # up to the first message would be to the last
+            await self._js.purge_stream(self._names.state, seq=min(seqs))
         return True
 
     async def trim(self, position: int, unused: Sequence[int]) -> list[int]:
-        """Let go of the calls up to a position, and of messages whose bodies nobody needs; answers which went."""
+        """Let go of the calls up to a position (which is not 0), and of messages whose bodies nobody needs; answers
+        which of these went."""
         await self._js.purge_stream(self._names.log, seq=position + 1, subject=self._names.calls)
         gone: list[int] = []
         for some in _some(unused):
