@@ -88,11 +88,13 @@ def _nats(url: str, clock: Clock) -> Inbox:
     types: dict[str, Callable[[str], Any]] = {
         "durability": _durability,
         "fsync": _always,
-        "replicas": int,
+        "replicas": _positive,
         "server_clock": _yes,
-        "snapshot_every": int,
+        "snapshot_every": _positive,
     }
-    return NatsInbox(url, clock=clock, options=NatsOptions(**_options(url, types)))
+    parts = urlsplit(url)
+    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without a password
+    return NatsInbox(url, clock=clock, options=NatsOptions(**_options(shown, types)))
 
 
 def _server_options(url: str, scheme: str) -> tuple[str, ServerOptions]:
@@ -116,6 +118,13 @@ def _durability(value: str) -> str:
     if value not in {"strict", "best_effort"}:
         raise ValueError(value)
     return value
+
+
+def _positive(value: str) -> int:
+    number = int(value)
+    if number < 1:
+        raise ValueError(value)
+    return number
 
 
 def _always(value: str) -> str:

@@ -239,10 +239,11 @@ class Engine:
             item.future.set_exception(InboxUnavailable(str(error)))
 
     def _end(self, error: BaseException | None) -> None:
-        why = InboxUnavailable(str(error))
         with self._lock:
-            self._why_ended = self._why_ended or why
-        self._loop.call_soon_threadsafe(self._stop.set)
+            is_first = self._why_ended is None
+            self._why_ended = self._why_ended or InboxUnavailable(str(error))
+        if is_first:
+            self._loop.call_soon_threadsafe(self._stop.set)
 
     async def _connect(self, client: Client) -> None:
         errors: deque[Exception] = deque(maxlen=1)

@@ -90,8 +90,9 @@ class Follower:
             )
         replica = Replica()
         replica.load(rows)
-        self.replica, self.position, self.mark = replica, self.base.position, self.base.mark
+        self.replica, self.position, self.mark = replica, self.base.position, ""
         self.kept = list(self.base.kept)
+        self._tell_those_who_wait()
 
     def reconnected(self) -> None:
         """The server may not know whom to send to any more."""
@@ -111,12 +112,13 @@ class Follower:
                         "empty inbox"
                     ) from why
                 log.warning("the copy of the inbox is made anew: %s", why)
-                gap_at = await self._reload()
+                gap_at = self.position
+                await self._reload()
             except (Error, OSError) as error:
                 log.warning("the log of the inbox cannot be followed now: %r", error)
                 await asyncio.sleep(0.2)
 
-    async def _reload(self) -> int:
+    async def _reload(self) -> None:
         while True:
             try:
                 await self.load()
@@ -124,14 +126,14 @@ class Follower:
                 log.warning("the snapshot of the inbox cannot be read now: %r", error)
                 await asyncio.sleep(0.2)
             else:
-                return self.position
+                return
 
     async def _tail(self) -> None:
         """Read from where the copy is, until that has to be begun again."""
         self._anew.clear()
-        last = (await self._js.stream_info(self._names.log)).state.last_seq
-        if last < self.position:
-            raise _Gap(f"the log ends at {last}, and {self.position} was read")
+        there = (await self._js.stream_info(self._names.log)).state
+        if not there.first_seq - 1 <= self.position <= there.last_seq:
+            raise _Gap(f"the log goes from {there.first_seq} to {there.last_seq}, and {self.position} was read")
         inbox = self._client.new_inbox()
         self._heard, self._wrong = time.monotonic(), None
         heard = await self._client.subscribe(inbox, cb=self._receive, pending_bytes_limit=-1)
@@ -183,14 +185,17 @@ class Follower:
     def _read(self, message: Msg) -> None:
         facts = message.metadata
         position, mark = facts.sequence.stream, (message.headers or {}).get(Header.MSG_ID, "")
-        if position == self.position and mark == self.mark:
+        if position == self.position and (mark == self.mark or position == self.base.position):
             return
         if position != self.position + 1:
             raise _Gap(f"message {position} comes after {self.position}")
         results = self._carried_out(position, message.data)
         self.position, self.mark = position, mark
         self._told(mark, results, facts.timestamp.timestamp())
-        while self._waiting and self._waiting[0][0] <= position:
+        self._tell_those_who_wait()
+
+    def _tell_those_who_wait(self) -> None:
+        while self._waiting and self._waiting[0][0] <= self.position:
             _, _, future = heapq.heappop(self._waiting)
             if not future.done():
                 future.set_result(None)
@@ -216,7 +221,10 @@ class Follower:
 
     async def catch_up(self) -> None:
         """Wait until the copy has all that is in the log now."""
-        await self.reach((await self._js.stream_info(self._names.log)).state.last_seq)
+        there = (await self._js.stream_info(self._names.log)).state
+        if there.first_seq - 1 > self.position:  # nothing may come that shows the gap
+            self._anew.set()
+        await self.reach(there.last_seq)
 
     async def tidy(self, every: int) -> None:
         """Once the log has grown by so many messages, make a snapshot and let go of what is behind it."""
@@ -233,8 +241,8 @@ class Follower:
     async def _write_down(self) -> None:
         position, kept = self.position, list(self.kept)
         needed = self.replica.references()
-        if not await self.snapshots.write(position, self.mark, self.replica.dump(), kept):
+        if not await self.snapshots.write(position, self.replica.dump(), kept):
             return
-        self.base = Head(position, self.mark, (), kept)
+        self.base = Head(position, (), kept)
         gone = set(await self.snapshots.trim(position, [seq for seq in kept if seq not in needed]))
         self.kept = [seq for seq in self.kept if seq not in gone]

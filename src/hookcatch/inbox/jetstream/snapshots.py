@@ -29,18 +29,17 @@ AT_ONCE = 32
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A snapshot: what the log came to at `position`, whose message has the id `mark`.
+    """A snapshot: what the log came to at `position`.
 
     `pieces` are where the rows stand in the stream; `kept` the messages with bodies that the log had then.
     """
 
     position: int
-    mark: str
     pieces: Sequence[int]
     kept: Sequence[int]
 
 
-NOTHING = Head(0, "", (), ())
+NOTHING = Head(0, (), ())
 """Before the first message."""
 
 
@@ -78,14 +77,14 @@ class Snapshots:
             found += [json.loads(zlib.decompress(message.data or b"")) for message in messages]
         return found
 
-    async def write(self, position: int, mark: str, rows: Iterable[Any], kept: Sequence[int]) -> bool:
+    async def write(self, position: int, rows: Iterable[Any], kept: Sequence[int]) -> bool:
         """Write one; False if there is another since."""
         pieces = list(_packed(rows))  # before anything is waited for, or they would not be of one position
         seqs: list[int] = []
         for some in _some(pieces):
             acks = await asyncio.gather(*[self._js.publish(self._names.pieces, piece) for piece in some])
             seqs += [ack.seq for ack in acks]
-        head = json.dumps(asdict(Head(position, mark, seqs, kept))).encode()
+        head = json.dumps(asdict(Head(position, seqs, kept))).encode()
         expected: dict[str, Any] = {Header.EXPECTED_LAST_SUBJECT_SEQUENCE: str(self._revision)}
         try:
             ack = await self._js.publish(self._names.head, zlib.compress(head), headers=expected)
