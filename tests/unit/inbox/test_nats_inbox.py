@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
-import logging
 import os
 import shutil
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from hashlib import sha256
 from typing import Any
 
 import pytest
 from nats.js.api import StorageType, StreamConfig
 
-from hookcatch.core.errors import ConfigurationError, InboxUnavailable, LeaseLost, MissingExtra
-from hookcatch.core.model import Accepted, Claim, Close, Duplicate, Lane
+from hookcatch.core.errors import ConfigurationError, InboxUnavailable, MissingExtra
+from hookcatch.core.model import Accepted, Close, Duplicate, Lane
 from hookcatch.core.ports import Query, Retention
 from hookcatch.core.secret import Secret
 from hookcatch.inbox import open_inbox
 from hookcatch.inbox.jetstream import bodies, codec, commit, follow, options, streams
 from hookcatch.inbox.jetstream.inbox import NatsInbox
-from hookcatch.inbox.jetstream.replica import Replica
 from support.jetstream import NATS, NatsServer
 
 from .conftest import event
@@ -93,14 +88,18 @@ def publish(server: NatsServer, inbox: NatsInbox, data: bytes) -> None:
 # what is refused
 
 
-@pytest.mark.parametrize("wrong", ["nats://", "nats://u:secret@", "nats://a,,b/x", "nats://a/b/c", "tls://a/b.c"])
+@pytest.mark.parametrize(
+    "wrong", ["nats://", "nats://u:secret@", "nats://a,,b/x", "nats://a/b/c", "tls://a/b.c"]
+)
 def test_a_url_without_a_server_or_with_an_odd_bucket_is_refused_without_its_password(wrong):
     with pytest.raises(ConfigurationError, match="write nats://") as refused:
         open_inbox(wrong, clock=time.time)
     assert "secret" not in str(refused.value)
 
 
-@pytest.mark.parametrize("wrong", ["fsync=never", "replicas=0", "snapshot_every=x", "durability=some", "nope=1"])
+@pytest.mark.parametrize(
+    "wrong", ["fsync=never", "replicas=0", "snapshot_every=x", "durability=some", "nope=1"]
+)
 def test_options_that_make_no_sense_are_refused_without_the_password(wrong):
     with pytest.raises(ConfigurationError, match=wrong.partition("=")[0]) as refused:
         open_inbox(f"nats://u:secret@host/shop?{wrong}", clock=time.time)
@@ -125,7 +124,9 @@ def test_a_library_that_is_missing_is_named_with_its_extra(monkeypatch):
 
 
 def test_a_server_that_is_not_there_is_an_error_of_configuration(make):
-    with pytest.raises(ConfigurationError, match=r"the inbox in nats://127.0.0.1:9/shop cannot be opened: .*[cC]onnect"):
+    with pytest.raises(
+        ConfigurationError, match=r"the inbox in nats://127.0.0.1:9/shop cannot be opened: .*[cC]onnect"
+    ):
         make("nats://u:secret@127.0.0.1:9/shop")
 
 
@@ -142,15 +143,21 @@ def test_a_server_without_jetstream_or_with_other_users_is_refused_with_what_to_
     server.stop()
 
 
-def test_one_replica_is_refused_before_anything_is_made_unless_the_disk_is_synced_or_loss_is_all_right(make, caplog):
-    with pytest.raises(ConfigurationError, match=r"1 replica, .*\?replicas=3.*sync_interval: always.*best_effort"):
+def test_one_replica_is_refused_before_anything_is_made_unless_the_disk_is_synced_or_loss_is_all_right(
+    make, caplog
+):
+    with pytest.raises(
+        ConfigurationError, match=r"1 replica, .*\?replicas=3.*sync_interval: always.*best_effort"
+    ):
         make(NATS.url("one", ""))
     inbox = make(NATS.url("one", "durability=best_effort"))
     assert not inbox.durable
     assert "can be lost when the power fails" in caplog.text
     assert make(NATS.url("one", "fsync=always")).durable
     assert streams._is_durable(3, options.NatsOptions())
-    with pytest.raises(ConfigurationError, match="the streams t.* cannot be made ready .replicas > 1 not supported"):
+    with pytest.raises(
+        ConfigurationError, match=r"the streams t.* cannot be made ready .replicas > 1 not supported"
+    ):
         make(NATS.url("three", "replicas=3"))
 
 
@@ -167,7 +174,7 @@ def test_a_stream_that_would_drop_what_is_acknowledged_is_refused(make):
 
 def test_an_old_server_is_refused(make, monkeypatch):
     monkeypatch.setattr(streams, "OLDEST", (99, 0))
-    with pytest.raises(ConfigurationError, match="needs 99.0 or newer"):
+    with pytest.raises(ConfigurationError, match=r"needs 99\.0 or newer"):
         make(url())
 
 
@@ -226,7 +233,9 @@ def test_a_snapshot_holds_all_that_was_and_lets_the_log_go(make):
     first = make(address)
     lane = Lane("k")
     for key in ("done", "work", "wait"):
-        accept(first, key, key.encode() * 3, lane=lane, version=1.0, headers={"a": "b"}, content_key=b"k" * 32)
+        accept(
+            first, key, key.encode() * 3, lane=lane, version=1.0, headers={"a": "b"}, content_key=b"k" * 32
+        )
     first.learn("asana", "acme", Secret(b"s")).result()
     done, *rest = lease(first)
     assert rest == []
@@ -240,9 +249,13 @@ def test_a_snapshot_holds_all_that_was_and_lets_the_log_go(make):
     assert [second.get(seq) for seq in (1, 2, 3)] == [first.get(seq) for seq in (1, 2, 3)]
     assert second.learned("asana", "acme").reveal() == b"s"
     assert second.standing(work).result() == first.standing(work).result()
-    assert second.lease(token="x", limit=9, now=NOW, until=NOW + 60).result() == ()  # the last one is still behind
+    assert (
+        second.lease(token="x", limit=9, now=NOW, until=NOW + 60).result() == ()
+    )  # the last one is still behind
     second.settle(work, [], Close("succeeded")).result()
-    assert [held.event.id for held in second.lease(token="x", limit=9, now=NOW, until=NOW + 60).result()] == ["wait"]
+    assert [held.event.id for held in second.lease(token="x", limit=9, now=NOW, until=NOW + 60).result()] == [
+        "wait"
+    ]
     assert accept(second, "again", content_key=b"k" * 32).replayed_content
     log = first._place.names.log
     left = NATS.say(lambda js: js.stream_info(log)).state.messages
@@ -300,9 +313,16 @@ def test_a_copy_that_fell_behind_a_snapshot_is_made_anew(make, monkeypatch, capl
     assert "is made anew" in caplog.text
 
 
-def test_what_others_write_to_the_log_is_left_out_and_what_a_newer_version_writes_stops_this_one(make, caplog):
+def test_what_others_write_to_the_log_is_left_out_and_what_a_newer_version_writes_stops_this_one(
+    make, caplog
+):
     inbox = make(url())
-    for nonsense in (b"", b"hello", b"hkct\x00\x00\x00\x00\x09[0,[],[[]]", b"hkct\x01\x00\x00\x00\x00x"):
+    for nonsense in (
+        b"",
+        b"hello, nobody",
+        b"hkct\x00\x00\x00\x00\x09[0,[],[[]]",
+        b"hkct\x01\x00\x00\x00\x00x",
+    ):
         publish(NATS, inbox, nonsense)
     publish(NATS, inbox, codec.encode([codec.written(codec.Call("explode", NOW, {}))], limit=1000))
     accept(inbox, "a")
@@ -310,14 +330,15 @@ def test_what_others_write_to_the_log_is_left_out_and_what_a_newer_version_write
     assert caplog.text.count("it is left out") == 4
     publish(NATS, inbox, b"hkct\x00\x00\x00\x00\x0a[99,[],[]]")
     with pytest.raises(InboxUnavailable):
-        while True:
-            accept(inbox, "b")
-            time.sleep(0.01)
-    with pytest.raises(HookcatchNewer, match="bring all processes at the inbox to one version"):
+        _again_and_again(inbox)
+    with pytest.raises(codec.Newer, match="bring all processes at the inbox to one version"):
         inbox.open()
 
 
-HookcatchNewer = codec.Newer
+def _again_and_again(inbox):
+    while True:
+        accept(inbox, "b")
+        time.sleep(0.01)
 
 
 def test_a_log_that_somebody_purged_is_refused_and_one_with_a_hole_too(make):
@@ -328,7 +349,7 @@ def test_a_log_that_somebody_purged_is_refused_and_one_with_a_hole_too(make):
     log = inbox._place.names.log
     inbox.close()
     NATS.say(lambda js: js.delete_msg(log, 2))
-    with pytest.raises(InboxUnavailable, match="message 3 comes after 1. Somebody deleted"):
+    with pytest.raises(InboxUnavailable, match=r"message 3 comes after 1\. Somebody deleted"):
         make(address)
     NATS.say(lambda js: js.purge_stream(log))
     with pytest.raises(InboxUnavailable, match="lacks its messages 1 to 3: somebody purged it"):
@@ -343,7 +364,7 @@ def test_bodies_that_are_not_at_hand_are_fetched_and_one_that_is_gone_says_so(ma
     assert [inbox.get(seq)[0].body[:1] for seq in (1, 2, 1)] == [b"a", b"b", b"a"]
     log = inbox._place.names.log
     NATS.say(lambda js: js.delete_msg(log, 2))
-    with pytest.raises(InboxUnavailable, match="message 2 of the stream .* is gone"):
+    with pytest.raises(InboxUnavailable, match=r"message 2 of the stream .* is gone"):
         inbox.get(2)
 
 
@@ -386,7 +407,9 @@ def test_no_acknowledged_event_is_lost_when_the_server_is_killed_again_and_again
     assert all(isinstance(accept(fresh, key), Duplicate) for key in list(acked)[:20])
 
 
-def test_a_server_that_is_away_makes_the_inbox_unavailable_and_late_leases_are_given_back(make, own, monkeypatch):
+def test_a_server_that_is_away_makes_the_inbox_unavailable_and_late_leases_are_given_back(
+    make, own, monkeypatch
+):
     monkeypatch.setattr(commit, "TRIES", (0.2, 0.2))
     address = url(own, "away")
     inbox = make(address)
@@ -396,7 +419,7 @@ def test_a_server_that_is_away_makes_the_inbox_unavailable_and_late_leases_are_g
         lease(inbox)
     own.resume()
     end = time.monotonic() + 20
-    while not (found := inbox.find(Query())[0]).state == "pending" or found.attempt or found.run_at != NOW:
+    while (found := inbox.find(Query())[0]).state != "pending" or found.attempt or found.run_at != NOW:
         assert time.monotonic() < end
         time.sleep(0.05)
     (held,) = lease(inbox)
@@ -427,7 +450,7 @@ def test_a_server_that_lost_the_end_of_its_log_is_followed_from_there(make, own,
     own.start()
     assert _patiently(lambda: accept(inbox, "new")).seq == 2
     assert [found.id for found in inbox.find(Query())] == ["new", "kept"]
-    assert "the log goes from 1 to 1, and 4 was read" in caplog.text
+    assert "is made anew: the log goes from 1 to " in caplog.text
 
 
 def test_numbers_that_a_snapshot_covers_do_not_come_twice(make, own):

@@ -76,6 +76,7 @@ class Engine:
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_open = False
+        self._following: list[asyncio.Task[None]] = []
         self._follower: Follower
         self._committer: Committer
         self._thread = threading.Thread(target=self._run, name="hookcatch-nats", daemon=True)
@@ -186,7 +187,7 @@ class Engine:
     async def _main(self) -> None:
         client = Client()
         try:
-            following = await self._begin(client)
+            await self._begin(client)
         except Exception as error:  # it belongs to those who wait
             self._fail(error)
         else:
@@ -198,13 +199,13 @@ class Engine:
             while self._tasks:
                 await asyncio.wait(self._tasks)
             await self._committer.drain()
-            following.cancel()
-            await asyncio.wait([following])
         finally:
+            for task in self._following:
+                await _cancelled(task)
             await client.close()
 
-    async def _begin(self, client: Client) -> asyncio.Task[None]:
-        """Connect, and make the copy of the inbox; answers what keeps it up with the log."""
+    async def _begin(self, client: Client) -> None:
+        """Connect, and make the copy of the inbox."""
         await self._connect(client)
         js, names = client.jetstream(timeout=PATIENCE), self._place.names
         self.durable = await streams.prepare(client, js, names, self._options)
@@ -219,13 +220,13 @@ class Engine:
         )
         await self._follower.load()
         following = asyncio.create_task(self._follower.run())
+        self._following.append(following)
         following.add_done_callback(self._followed)
         caught_up = asyncio.create_task(self._follower.catch_up())
         await asyncio.wait([following, caught_up], return_when=asyncio.FIRST_COMPLETED)
         await (following if following.done() else caught_up)
         if self._options.server_clock:  # a call that does nothing, but its message says when it came
             await self._written(Call("heartbeat", self._clock(), {"leases": (), "until": 0.0}))
-        return following
 
     def _followed(self, following: asyncio.Task[None]) -> None:
         """The log cannot be read on: whoever calls next begins anew."""
@@ -277,6 +278,13 @@ class Engine:
             ) from error
         # from now on it comes back, however long that takes
         client.options.update(max_reconnect_attempts=-1, reconnect_time_wait=0.2)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    """Cancel it until it is: a cancellation that meets an answer is lost in `asyncio.wait_for` of Python 3.11."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.1)
 
 
 async def _answer(question: _Question) -> None:

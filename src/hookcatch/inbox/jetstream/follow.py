@@ -133,7 +133,9 @@ class Follower:
         self._anew.clear()
         there = (await self._js.stream_info(self._names.log)).state
         if not there.first_seq - 1 <= self.position <= there.last_seq:
-            raise _Gap(f"the log goes from {there.first_seq} to {there.last_seq}, and {self.position} was read")
+            raise _Gap(
+                f"the log goes from {there.first_seq} to {there.last_seq}, and {self.position} was read"
+            )
         inbox = self._client.new_inbox()
         self._heard, self._wrong = time.monotonic(), None
         heard = await self._client.subscribe(inbox, cb=self._receive, pending_bytes_limit=-1)
