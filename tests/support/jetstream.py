@@ -71,6 +71,7 @@ class NatsServer:
         """It hears nothing any more, and says nothing."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
+        os.waitpid(self.process.pid, os.WUNTRACED)
 
     def resume(self) -> None:
         """It goes on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import shutil
@@ -16,13 +17,15 @@ from typing import Any
 
 import pytest
 from nats.js.api import StorageType, StreamConfig
+from nats.js.errors import NotFoundError
 
 from hookcatch.core.errors import ConfigurationError, InboxUnavailable, MissingExtra
-from hookcatch.core.model import Accepted, Close, Duplicate, Lane
+from hookcatch.core.model import Accepted, Claim, Close, Duplicate, Lane
 from hookcatch.core.ports import Query, Retention
 from hookcatch.core.secret import Secret
 from hookcatch.inbox import open_inbox
-from hookcatch.inbox.jetstream import bodies, codec, commit, follow, options, streams
+from hookcatch.inbox.jetstream import bodies, codec, commit, engine, follow, options, streams
+from hookcatch.inbox.jetstream import inbox as jetstream
 from hookcatch.inbox.jetstream.inbox import NatsInbox
 from support.jetstream import NATS, NatsServer
 
@@ -192,6 +195,8 @@ def test_a_delivery_that_fits_into_no_message_is_not_kept_and_says_why(make, mon
     assert inbox.get(1)[0].body == like
     assert inbox.get(2)[0].body == noise[:400_000]
     assert len(inbox.find(Query())) == 2
+    many = [inbox.accept([event(f"{number}", noise[:100_000])]) for number in range(10)]
+    assert [future.result()[0].seq for future in many] == list(range(3, 13))
 
 
 def test_a_stream_that_is_full_keeps_what_it_has_and_refuses_the_rest(make):
@@ -306,11 +311,56 @@ def test_a_copy_that_fell_behind_a_snapshot_is_made_anew(make, monkeypatch, capl
     NATS.say(cut_off)
     other = make(address)
     accept(other, "b")
+    with monkeypatch.context() as hurry:
+        hurry.setattr(engine, "PATIENCE", 0.01)
+        with pytest.raises(InboxUnavailable, match="does not keep anything now: TimeoutError"):
+            behind.counts()
     end_all(other)
     other.prune(now=NOW + 20 * DAY, retention=Retention()).result()
     tidy(other)
     assert behind.counts() == {("shop", "succeeded"): 2}
     assert "is made anew" in caplog.text
+    accept(behind, "c")
+    tidy(behind)  # what the other one has deleted is gone already
+    assert make(address).counts() == {("shop", "succeeded"): 2, ("shop", "pending"): 1}
+
+
+class Once:
+    """Fails the first time."""
+
+    def __init__(self, what, error):
+        self.what, self.errors = what, [error]
+
+    async def __call__(self, *arguments, **named):
+        if self.errors:
+            raise self.errors.pop()
+        return await self.what(*arguments, **named)
+
+
+def test_a_server_that_does_not_answer_once_is_asked_again(make, monkeypatch, caplog):
+    caplog.set_level("DEBUG", "hookcatch.inbox")
+    monkeypatch.setattr(streams, "ENOUGH", 1)
+    address = url(more="&snapshot_every=1")
+    inbox = make(address)
+    accept(inbox, "a")
+    follower = inbox._running._follower
+    follower.snapshots.head = Once(follower.snapshots.head, TimeoutError())
+    tidy(inbox)
+    assert "could not be made shorter" in caplog.text
+    tidy(inbox)
+    follower.snapshots.head = Once(follower.snapshots.head, TimeoutError())
+    follower.snapshots._pieces = Once(follower.snapshots._pieces, NotFoundError())
+    follower._tail = Once(follower._tail, TimeoutError())
+    follower.replica.apply = 1 / 2  # so that the next message cannot be carried out
+    assert accept(inbox, "b").seq == 2
+    assert inbox.counts() == {("shop", "pending"): 2}
+    for word in (
+        "cannot be followed now",
+        "is made anew: TypeError",
+        "cannot be read now",
+        "there is a newer one",
+    ):
+        assert word in caplog.text
 
 
 def test_what_others_write_to_the_log_is_left_out_and_what_a_newer_version_writes_stops_this_one(
@@ -320,6 +370,7 @@ def test_what_others_write_to_the_log_is_left_out_and_what_a_newer_version_write
     for nonsense in (
         b"",
         b"hello, nobody",
+        follow.FILLER,
         b"hkct\x00\x00\x00\x00\x09[0,[],[[]]",
         b"hkct\x01\x00\x00\x00\x00x",
     ):
@@ -414,12 +465,18 @@ def test_a_server_that_is_away_makes_the_inbox_unavailable_and_late_leases_are_g
     address = url(own, "away")
     inbox = make(address)
     accept(inbox, "a")
+    accept(inbox, "known", received_at=5000.0)
     own.pause()
+    claim = Claim("me", NOW + 60, rescue=False)
+    claimed = inbox.accept([event("known"), event("claimed")], claim=claim)
     with pytest.raises(InboxUnavailable, match="does not keep anything now"):
         lease(inbox)
+    with pytest.raises(InboxUnavailable):
+        claimed.result()
     own.resume()
     end = time.monotonic() + 20
-    while (found := inbox.find(Query())[0]).state != "pending" or found.attempt or found.run_at != NOW:
+    given_back = [("failed", 0), ("pending", 0), ("pending", 0)]
+    while [(one.state, one.attempt) for one in inbox.find(Query())] != given_back:
         assert time.monotonic() < end
         time.sleep(0.05)
     (held,) = lease(inbox)
@@ -432,7 +489,7 @@ def test_a_server_that_is_away_makes_the_inbox_unavailable_and_late_leases_are_g
         with suppress(InboxUnavailable):
             accept(inbox, "b")
             break
-    assert inbox.counts() == {("shop", "succeeded"): 1, ("shop", "pending"): 1}
+    assert inbox.counts() == {("shop", "succeeded"): 1, ("shop", "failed"): 1, ("shop", "pending"): 2}
 
 
 def test_a_server_that_lost_the_end_of_its_log_is_followed_from_there(make, own, caplog):
@@ -518,6 +575,28 @@ def test_processes_that_lease_at_once_never_share_an_event(make):
     assert sum(bool(share) for share in shares) > 1
 
 
+def test_what_is_asked_before_and_after_it_is_open_is_answered(make):
+    inbox = open_inbox(url(), clock=lambda: NOW)
+    assert accept(inbox, "a").seq == 1  # it opens by itself
+    first = inbox._running
+    looks = [first.look(lambda replica: replica.counts()) for _ in range(3)]
+    inbox.close()
+    assert looks[0].result() == {("shop", "pending"): 1}
+    with pytest.raises(InboxUnavailable, match="the inbox is closed"):
+        first.write(codec.Call("forget", NOW, {"source": "", "tenant": ""})).result()
+    assert isinstance(accept(inbox, "a"), Duplicate)
+    inbox.close()
+
+
+def test_a_connection_that_is_closed_for_good_is_made_anew(make):
+    inbox = make(url())
+    first = inbox._running
+    asyncio.run_coroutine_threadsafe(first._follower._client.close(), first._loop).result()
+    first._thread.join(20)
+    assert accept(inbox, "a").seq == 1
+    assert inbox._running is not first
+
+
 def test_a_fork_begins_afresh_and_leaves_its_parent_alone(make):
     inbox = make(url())
     accept(inbox, "parent")
@@ -533,3 +612,6 @@ def test_a_fork_begins_afresh_and_leaves_its_parent_alone(make):
     assert os.waitstatus_to_exitcode(status) == 0
     assert accept(inbox, "again").seq == 3
     assert inbox.counts() == {("shop", "pending"): 3}
+    jetstream._forget_all()  # what the child did, here
+    assert accept(inbox, "a").seq == 4
+    inbox._inherited[0].close()

@@ -118,9 +118,7 @@ class Engine:
             now = call.arguments["now"]
             if not self._follower.replica.is_due(now):
                 await self._catch_up()
-                if not self._follower.replica.is_due(now):
-                    return ()
-            return await self._written(call, gives=True)
+            return await self._written(call, gives=True) if self._follower.replica.is_due(now) else ()
 
         return self._ask(ask)
 

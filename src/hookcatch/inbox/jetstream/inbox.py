@@ -111,7 +111,8 @@ class NatsInbox:
         duplicates: Duplicates = Duplicates(),
     ) -> Future[tuple[Accepted | Duplicate, ...]]:
         """See `Inbox.accept`."""
-        return self._write("accept", claim is None, events=tuple(events), claim=claim, duplicates=duplicates)
+        call = self._call("accept", events=tuple(events), claim=claim, duplicates=duplicates)
+        return self._engine().write(call, wakes=claim is None, gives=claim is not None)
 
     def lease(
         self,
