@@ -24,7 +24,7 @@ from hookcatch.core.model import Accepted, Claim, Close, Duplicate, Lane
 from hookcatch.core.ports import Query, Retention
 from hookcatch.core.secret import Secret
 from hookcatch.inbox import open_inbox
-from hookcatch.inbox.jetstream import bodies, codec, commit, engine, follow, options, streams
+from hookcatch.inbox.jetstream import bodies, codec, commit, engine, follow, options, snapshots, streams
 from hookcatch.inbox.jetstream import inbox as jetstream
 from hookcatch.inbox.jetstream.inbox import NatsInbox
 from support.jetstream import NATS, NatsServer
@@ -233,7 +233,8 @@ def test_a_listener_that_fails_harms_nobody(make, caplog):
 # copies, snapshots, and what others do to the stream
 
 
-def test_a_snapshot_holds_all_that_was_and_lets_the_log_go(make):
+def test_a_snapshot_holds_all_that_was_and_lets_the_log_go(make, monkeypatch):
+    monkeypatch.setattr(snapshots, "A_PIECE", 500)
     address = url(more="&snapshot_every=2")
     first = make(address)
     lane = Lane("k")
@@ -279,11 +280,11 @@ def test_of_two_snapshots_the_first_counts(make):
     tidy(first)
     tidy(second)  # nothing came since
     accept(second, "b")
-    snapshots = second._running._follower.snapshots
-    head, snapshots.head = snapshots.head, _fixed(second._running._follower.base)
-    snapshots._revision = 0
+    theirs = second._running._follower.snapshots
+    head, theirs.head = theirs.head, _fixed(second._running._follower.base)
+    theirs._revision = 0
     tidy(second)  # as if the other one had not been seen
-    snapshots.head = head
+    theirs.head = head
     assert [found.id for found in make(address).find(Query())] == ["b", "a"]
     tidy(second)
     assert make(address).counts() == {("shop", "pending"): 2}
@@ -395,7 +396,7 @@ def _again_and_again(inbox):
 def test_a_log_that_somebody_purged_is_refused_and_one_with_a_hole_too(make):
     address = url(owner="purged")
     inbox = make(address)
-    for key in "abc":
+    for key in "abcd":
         accept(inbox, key)
     log = inbox._place.names.log
     inbox.close()
@@ -403,7 +404,7 @@ def test_a_log_that_somebody_purged_is_refused_and_one_with_a_hole_too(make):
     with pytest.raises(InboxUnavailable, match=r"message 3 comes after 1\. Somebody deleted"):
         make(address)
     NATS.say(lambda js: js.purge_stream(log))
-    with pytest.raises(InboxUnavailable, match="lacks its messages 1 to 3: somebody purged it"):
+    with pytest.raises(InboxUnavailable, match="lacks its messages 1 to 4: somebody purged it"):
         make(address)
 
 
@@ -579,9 +580,11 @@ def test_what_is_asked_before_and_after_it_is_open_is_answered(make):
     inbox = open_inbox(url(), clock=lambda: NOW)
     assert accept(inbox, "a").seq == 1  # it opens by itself
     first = inbox._running
-    looks = [first.look(lambda replica: replica.counts()) for _ in range(3)]
+    looks = [first.look(lambda replica: replica.state_of(1)) for _ in range(3)]
+    writes = [inbox.accept([event(f"{number}")]) for number in range(1000)]
     inbox.close()
-    assert looks[0].result() == {("shop", "pending"): 1}
+    assert looks[0].result() == ("pending", None)
+    assert [future.result()[0].seq for future in writes] == list(range(2, 1002))
     with pytest.raises(InboxUnavailable, match="the inbox is closed"):
         first.write(codec.Call("forget", NOW, {"source": "", "tenant": ""})).result()
     assert isinstance(accept(inbox, "a"), Duplicate)

@@ -245,7 +245,7 @@ class Engine:
             self._loop.call_soon_threadsafe(self._stop.set)
 
     async def _connect(self, client: Client) -> None:
-        errors: deque[Exception] = deque(maxlen=1)
+        errors: list[Exception] = []
 
         async def failed(error: Exception) -> None:
             errors.append(error)
@@ -270,7 +270,8 @@ class Engine:
                 ping_interval=10,
             )
         except (Error, OSError) as error:
-            why = errors[-1] if errors else error
+            said = [one for one in errors if isinstance(one, Error) and str(one)]  # says more than a reset
+            why = [error, *errors, *said][-1]
             raise ConfigurationError(
                 f"the inbox in {self._place.shown} cannot be opened: {str(why).strip() or type(why).__name__}"
             ) from error
