@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from . import crash_points, disk_full, drain, malformed, poison, race, slow, strace_ack, zombie
+from . import crash_points, disk_full, drain, malformed, order, poison, race, slow, strace_ack, zombie
 from .broken import BROKEN
 from .crash import Storm, crash
 from .options import Options
@@ -200,6 +200,46 @@ def race_command(n: int, copies: int, ack: str, server: str, broken: str, to: Pa
 def malformed_command(n: int, seed: int, server: str, to: Path | None) -> None:
     """Requests that no sender would make, over sockets: no 5xx, no hung connection, flat memory."""
     conclude(lambda options, place: malformed.malformed(n, server, seed, options, place), to)
+
+
+def crowded(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of an experiment with a crowd of events."""
+    for option in (
+        click.option("--keys", default=1000, show_default=True),
+        click.option("--events", default=50, show_default=True, help="Events a key."),
+        click.option("--workers", default=8, show_default=True, help="Processes."),
+        click.option(
+            "--kill", default=(0.5, 1.5), type=Range(), help="Seconds between kills; default 0.5..1.5"
+        ),
+        click.option(
+            "--store",
+            "url",
+            default="",
+            help="The URL of an empty inbox, {} in it is free, kept or stale; default SQLite.",
+        ),
+        broken_option,
+        json_option,
+    ):
+        command = option(command)
+    return command
+
+
+@main.command("order")
+@crowded
+def order_command(to: Path | None, broken: str, url: str, **crowd: Any) -> None:
+    """E17: events of a key are in order under failures and kills; how fast, of what is not in order."""
+    conclude(
+        lambda options, place: order.order(order.Crowd(**crowd), options, place), to, broken=broken, url=url
+    )
+
+
+@main.command("stale")
+@crowded
+def stale_command(to: Path | None, broken: str, url: str, **crowd: Any) -> None:
+    """E18: events come in any order; the newest of each key has the last word."""
+    conclude(
+        lambda options, place: order.stale(order.Crowd(**crowd), options, place), to, broken=broken, url=url
+    )
 
 
 def leave_out(why: str) -> None:

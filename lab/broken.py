@@ -59,6 +59,22 @@ class NoDedupe(Spoilt):
         return self._inbox.accept([another(event) for event in events], **options)
 
 
+class NoLanes(Spoilt):
+    """Keeps no order: whoever is free takes what is due."""
+
+    def accept(self, events: Sequence[NewEvent], **options: Any) -> Future[Any]:
+        free = [dataclasses.replace(event, lane=None) for event in events]
+        return self._inbox.accept(free, **options)
+
+
+class ForgetsVersions(Spoilt):
+    """Takes the last event that came for the newest."""
+
+    def accept(self, events: Sequence[NewEvent], **options: Any) -> Future[Any]:
+        bare = [dataclasses.replace(event, version=None) for event in events]
+        return self._inbox.accept(bare, **options)
+
+
 class ExistsFirst(Spoilt):
     """Looks whether it knows the event, and inserts it if not: two statements where there must be one."""
 
@@ -122,6 +138,8 @@ BROKEN: dict[str, Callable[[Any], Any]] = {
     "ack-first": AckFirst,
     "mark-first": MarkFirst,
     "no-dedupe": NoDedupe,
+    "no-lanes": NoLanes,
+    "forgets-versions": ForgetsVersions,
     "exists-first": ExistsFirst,
     "two-commits": TwoCommits,
     "no-fence": no_fence,

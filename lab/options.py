@@ -17,7 +17,8 @@ class Options:
 
     `db` is the inbox's file, `ledger` the file of effects outside of it; `tx` says which of them handlers
     write to. `before` and `after` are seconds of work on either side of the effect. `broken` names one of
-    lab.broken. Other names are those of Hookcatch and of its sources.
+    lab.broken. With `order` events of a key are in order, and `stale` as it says; `url` is another inbox than the
+    file. Other names are those of Hookcatch and of its sources.
     """
 
     db: str
@@ -31,11 +32,14 @@ class Options:
     after: float = 0.002
     broken: str = ""
     url_options: str = ""
+    url: str = ""
+    order: bool = False
+    stale: str = "run"
 
     @property
     def inbox_url(self) -> str:
         """The inbox, as Hookcatch takes it."""
-        return f"sqlite:///{self.db}{self.url_options}"
+        return self.url or f"sqlite:///{self.db}{self.url_options}"
 
     def environ(self) -> dict[str, str]:
         """The environment of a process that runs `lab.receiver` with these options."""

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import time
-from typing import Any
+from typing import Any, cast
 
-from hookcatch import Event, Hookcatch, Transaction
+from hookcatch import Event, Hookcatch, Retry, Transaction
+from hookcatch.core.order import Order
 from hookcatch.core.retry import Backoff
 from hookcatch.inbox import open_inbox
 
@@ -24,8 +26,33 @@ def build(options: Options) -> Hookcatch:
     """The app, whole or broken on purpose."""
     inbox = broken(options.broken, open_inbox(options.inbox_url, clock=time.time))
     hooks = Hookcatch(inbox, concurrency=options.concurrency, worker=options.worker, lease=options.lease)
-    register(hooks, options)
+    if options.order:
+        register_in_order(hooks, options)
+    else:
+        register(hooks, options)
     return hooks
+
+
+def order_of(options: Options) -> Order:
+    """What the shop wants of the order of its events."""
+    version = "" if options.stale == "run" else "data.number"
+    return Order(order_by="data.key", version=version, stale=cast("Any", options.stale))
+
+
+def register_in_order(hooks: Hookcatch, options: Options) -> None:
+    """The shop, where events of a key are in order; one in twenty fails the first time."""
+    order = order_of(options)
+    versions: Any = {"version": order.version, "stale": order.stale} if order.version else {}
+    source = hooks.source("shop", "standard_webhooks", SECRET, order_by=order.order_by, **versions)
+
+    @source.on("order.paid", name="note", backoff=Backoff(base=0.05, cap=0.1), max_attempts=99)
+    async def note(event: Event) -> None:
+        begun = f"{event.data['key']}:{event.data['number']}"
+        ledger.append(options.ledger, begun, event.attempt)
+        await asyncio.sleep(options.before)
+        if event.attempt == 1 and random.random() < 0.05:
+            raise Retry
+        ledger.append(options.ledger, begun, event.attempt)
 
 
 def register(hooks: Hookcatch, options: Options, **more: Any) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hookcatch import ConfigurationError, Hookcatch
+from hookcatch import ConfigurationError, Event, Hookcatch
 from hookcatch.core.order import Order
 from support.senders import whsec
 
@@ -84,3 +87,20 @@ def test_a_reply_cannot_wait_for_its_turn(options: dict[str, Any]):
 def test_a_name_that_no_index_holds_is_refused():
     with pytest.raises(ConfigurationError, match="a name has at most 200 characters"):
         Hookcatch("memory:").source("x" * 201, "standard_webhooks", whsec(0))
+
+
+def test_the_page_on_order_can_be_taken_at_its_word(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("STRIPE_SECRET", "whsec_0123456789")
+    page = Path(__file__).parents[2].joinpath("docs/order.md").read_text()
+    hooks = Hookcatch("memory:")
+    names = {"hooks": hooks, "os": os, "Event": Event, "secret": whsec(0)}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)
+    orders = {name: source.endpoint.policy.order for name, source in hooks.sources.items()}
+    assert orders == {
+        "stripe": Order(order_by="data.object.id"),
+        "billing": Order(order_by="data.object.id", version="created", stale="refetch"),
+        "stock": Order(order_by="data.sku", version="data.updated_at", stale="skip"),
+    }
+    assert [handler.types for handler in hooks.build().routes.handlers] == [("customer.subscription.*",)]
+    assert set(re.findall(r"^\| `(\w+)=", page, re.MULTILINE)) == set(Order.__dataclass_fields__)

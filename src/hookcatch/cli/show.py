@@ -46,7 +46,8 @@ def moment(seconds: float | None) -> str | None:
 
 def as_dict(event: StoredEvent) -> dict[str, Any]:
     """An event under the stable keys of `--json`; without its body and headers."""
-    return {key: _plain(key, getattr(event, key)) for key in _EVENT}
+    facts = {key: _plain(key, getattr(event, key)) for key in _EVENT}
+    return {**facts, "lane": None if event.lane is None else event.lane.key, "version": event.version}
 
 
 def as_whole_dict(event: StoredEvent, runs: Sequence[Run]) -> dict[str, Any]:

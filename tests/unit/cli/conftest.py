@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -77,8 +78,10 @@ class Kept:
         body: bytes = b'{"data": 1}',
         received_at: float = NOW,
         error: str = "",
+        **more: Any,
     ) -> int:
-        event = NewEvent(source, "", id, type, received_at, body, id.encode("utf-8", "surrogatepass"))
+        body_hash = id.encode("utf-8", "surrogatepass")
+        event = NewEvent(source, "", id, type, received_at, body, body_hash, **more)
         (accepted,) = self.inbox.accept([event]).result()
         if state != "pending":
             (lease,) = self.inbox.lease(token="t", limit=1, now=NOW + 1, until=NOW + 60).result()

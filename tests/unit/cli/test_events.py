@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from hookcatch.core.model import Lane
+
 from .conftest import NOW
 
 
@@ -69,6 +71,7 @@ def test_the_keys_of_the_json_are_stable(hookcatch, shop):
     assert list(json.loads(line)) == [
         "seq", "source", "tenant", "id", "type", "state", "received_at", "occurred_at", "run_at", "finished_at",
         "attempt", "lost", "replays", "duplicates", "conflicts", "replayed_content", "error",
+        "lane", "version",
     ]  # fmt: skip
 
 
@@ -130,6 +133,18 @@ def test_show_finds_an_event_by_number_and_by_id(hookcatch, shop):
     assert by_id.stdout == by_number.stdout
     assert "fulfil: dead, 1 attempt\n    fulfil: no auditor\n" in by_id.stdout
     assert '{\n  "data": 1\n}' in by_id.stdout
+
+
+def test_show_says_in_which_lane_an_event_is_and_its_version(hookcatch, kept):
+    kept.add("e_1", lane=Lane("sub_7\x1b"), version=12.5)
+    kept.add("e_2")
+    page = hookcatch("events", "show", "--inbox", kept.url, "e_1").stdout
+    assert "lane:             sub_7\\x1b\n" in page
+    assert "version:          12.5\n" in page
+    shown = json.loads(hookcatch("events", "show", "--inbox", kept.url, "e_1", "--json").stdout)
+    assert (shown["lane"], shown["version"]) == ("sub_7\x1b", 12.5)
+    shown = json.loads(hookcatch("events", "show", "--inbox", kept.url, "e_2", "--json").stdout)
+    assert (shown["lane"], shown["version"]) == (None, None)
 
 
 def test_an_id_of_digits_is_found_when_no_event_has_that_number(hookcatch, kept):

@@ -131,6 +131,8 @@ def test_a_server_that_is_not_there_is_an_error_of_configuration(make):
         ConfigurationError, match=r"the inbox in nats://127.0.0.1:9/shop cannot be opened: .*[cC]onnect"
     ):
         make("nats://u:secret@127.0.0.1:9/shop")
+    with pytest.raises(InboxUnavailable, match=r"cannot be opened: .*[cC]onnect"):
+        accept(open_inbox("nats://127.0.0.1:9/shop", clock=time.time), "a")
 
 
 def test_a_server_without_jetstream_or_with_other_users_is_refused_with_what_to_do(make):
@@ -580,8 +582,8 @@ def test_what_is_asked_before_and_after_it_is_open_is_answered(make):
     inbox = open_inbox(url(), clock=lambda: NOW)
     assert accept(inbox, "a").seq == 1  # it opens by itself
     first = inbox._running
-    looks = [first.look(lambda replica: replica.state_of(1)) for _ in range(3)]
     writes = [inbox.accept([event(f"{number}")]) for number in range(1000)]
+    looks = [first.look(lambda replica: replica.state_of(1)) for _ in range(3)]
     inbox.close()
     assert looks[0].result() == ("pending", None)
     assert [future.result()[0].seq for future in writes] == list(range(2, 1002))
