@@ -25,7 +25,7 @@ from hookcatch.inbox.memory_row import Row
 
 RULES = 1
 """Which rules a call is carried out by. It grows with every change of what a call of the memory inbox comes to: all
-that read a log have to come to the same."""
+that read a log have to come to the same. A call under an older number comes to what it came to then."""
 
 _HEAD = struct.Struct(">4sBI")
 _MAGIC = b"hkct"
