@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FORMS = (
     "memory:, sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user:password@host/database, "
-    "mysql://user:password@host/database or redis://user:password@host:6379/0"
+    "mysql://user:password@host/database, redis://user:password@host:6379/0 or nats://user:password@host/bucket"
 )
 
 
@@ -26,9 +26,10 @@ def open_inbox(url: str, *, clock: Clock) -> Inbox:
 
     `memory:` keeps events in memory, `sqlite:///shop.db` in a file beside the working directory,
     `sqlite:////var/lib/shop.db` in an absolute one, `postgresql://user:password@host/shop` (or `postgres:`) in
-    PostgreSQL, `mysql://user:password@host/shop` (or `mariadb:`) in MySQL or MariaDB, `redis://user:password@host:6379/0`
-    (or `rediss:`, with TLS) in Redis. Options follow as a query: `?busy_timeout=5&disk_floor=0` (see `SqliteOptions`,
-    `ServerOptions` and `RedisOptions`; for memory `?keep=1000`).
+    PostgreSQL, `mysql://user:password@host/shop` (or `mariadb:`) in MySQL or MariaDB,
+    `redis://user:password@host:6379/0` (or `rediss:`, with TLS) in Redis, `nats://user:password@host/shop` (or `tls:`)
+    in a stream of NATS JetStream. Options follow as a query: `?busy_timeout=5&disk_floor=0` (see `SqliteOptions`,
+    `ServerOptions`, `RedisOptions` and `NatsOptions`; for memory `?keep=1000`).
 
     Raises:
         ConfigurationError: the URL names no inbox we know, or an option that it does not have.
@@ -98,6 +99,22 @@ def _redis(url: str, clock: Clock) -> Inbox:
     return RedisInbox(rest, clock=clock, options=RedisOptions(**options))
 
 
+def _nats(url: str, clock: Clock) -> Inbox:
+    from .jetstream.inbox import NatsInbox
+    from .jetstream.options import NatsOptions
+
+    types: dict[str, Callable[[str], Any]] = {
+        "durability": _durability,
+        "fsync": _always,
+        "replicas": _positive,
+        "server_clock": _yes,
+        "snapshot_every": _positive,
+    }
+    parts = urlsplit(url)
+    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without a password
+    return NatsInbox(url, clock=clock, options=NatsOptions(**_options(shown, types)))
+
+
 def _server_options(url: str, scheme: str) -> tuple[str, ServerOptions]:
     from .shared.inbox import ServerOptions
 
@@ -121,6 +138,19 @@ def _apart(url: str, scheme: str, types: dict[str, Callable[[str], Any]]) -> tup
 
 def _durability(value: str) -> str:
     if value not in {"strict", "best_effort"}:
+        raise ValueError(value)
+    return value
+
+
+def _positive(value: str) -> int:
+    number = int(value)
+    if number < 1:
+        raise ValueError(value)
+    return number
+
+
+def _always(value: str) -> str:
+    if value != "always":
         raise ValueError(value)
     return value
 
@@ -152,4 +182,6 @@ _MAKERS: dict[str, Callable[[str, Clock], Inbox]] = {
     "mariadb": _mysql,
     "redis": _redis,
     "rediss": _redis,
+    "nats": _nats,
+    "tls": _nats,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from itertools import islice
 from threading import RLock
 
 from hookcatch.core.errors import ConfigurationError, LeaseLost
@@ -282,9 +283,8 @@ class MemoryInbox:
     def find(self, query: Query) -> Sequence[StoredEvent]:
         """See `Inbox.find`."""
         with self._lock:
-            rows = sorted(self._rows.values(), key=lambda row: -row.seq)
-            found = [row.stored(body=False) for row in rows if matches(row, query)]
-        return found[: query.limit]
+            rows = (row for row in reversed(self._rows.values()) if matches(row, query))
+            return [row.stored(body=False) for row in islice(rows, query.limit)]
 
     def get(self, seq: int) -> tuple[StoredEvent, Sequence[Run]] | None:
         """See `Inbox.get`."""

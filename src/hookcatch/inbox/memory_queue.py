@@ -9,7 +9,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from hookcatch.core.model import IN_WORK, PARKED, WAITING, EventState, Lane, Standing
 
@@ -87,6 +87,11 @@ class Queue:
         """A row that `ready` gave was not taken after all."""
         heapq.heappush(self._due.setdefault((row.first.source, row.state), []), (row.run_at or 0.0, row.seq))
 
+    def pass_over(self, row: Row) -> None:
+        """Others stand in the way of a row in a lane: look at it again when one of them leaves."""
+        row.behind = True
+        heapq.heappush(self._lanes[_id(row, cast("Lane", row.first.lane))].behind, row.seq)
+
     def ready(self, limit: int, now: float, caps: Mapping[str, int], only: str | None) -> Iterator[Row]:
         """Up to `limit` rows that are due and may be taken, earliest first."""
         room = {source: cap - len(self._working.get(source, ())) for source, cap in caps.items()}
@@ -98,8 +103,7 @@ class Queue:
                 return
             lane = self._lane(row) if row.state == "pending" else None
             if lane is not None and self._is_stopped(row, lane, places[id(lane)]):
-                row.behind = True
-                heapq.heappush(lane.behind, row.seq)
+                self.pass_over(row)
                 passed += 1
                 continue
             if row.state == "pending" and row.first.source in room:

@@ -11,6 +11,7 @@ from hookcatch.core.ports import Clock, Inbox
 from hookcatch.inbox import open_inbox
 from support import django_project
 from support.databases import SERVERS
+from support.jetstream import NATS
 from support.redis_server import OWN_REDIS
 
 
@@ -21,6 +22,8 @@ def make(store: str, directory: Path, clock: Clock) -> Inbox:
         return open_inbox(f"{SERVERS[store].clean(directory)}?server_clock=0", clock=clock)
     if store == "redis":
         return open_inbox(OWN_REDIS.clean(directory), clock=clock)
+    if store == "nats":  # the server is told to keep; snapshots are as frequent as can be
+        return open_inbox(NATS.url(directory, "fsync=always&server_clock=0&snapshot_every=1"), clock=clock)
     if store.startswith("django"):
         return make_django(store, directory, clock)
     return open_inbox(f"sqlite:///{directory}/inbox.db?disk_floor=0&ballast=0", clock=clock)

@@ -52,6 +52,10 @@ class TestRedis(Server):
     store = "redis"
 
 
+class TestNats(Server):
+    store = "nats"
+
+
 class TestDjangoSqlite(Django):
     store = "django-sqlite"
 
