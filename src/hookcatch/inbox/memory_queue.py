@@ -91,8 +91,7 @@ class Queue:
         """Up to `limit` rows that are due and may be taken, earliest first."""
         room = {source: cap - len(self._working.get(source, ())) for source, cap in caps.items()}
         places: Counter[int] = Counter()
-        passed = 0
-        while limit and passed < rules.PASSES:
+        while limit:
             row = self._pop(now, room, only)
             if row is None:
                 return
@@ -100,7 +99,6 @@ class Queue:
             if lane is not None and self._is_stopped(row, lane, places[id(lane)]):
                 row.behind = True
                 heapq.heappush(lane.behind, row.seq)
-                passed += 1
                 continue
             if row.state == "pending" and row.first.source in room:
                 room[row.first.source] -= 1
