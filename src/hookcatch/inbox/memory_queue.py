@@ -96,15 +96,13 @@ class Queue:
         """Up to `limit` rows that are due and may be taken, earliest first."""
         room = {source: cap - len(self._working.get(source, ())) for source, cap in caps.items()}
         places: Counter[int] = Counter()
-        passed = 0
-        while limit and passed < rules.PASSES:
+        while limit:
             row = self._pop(now, room, only)
             if row is None:
                 return
             lane = self._lane(row) if row.state == "pending" else None
             if lane is not None and self._is_stopped(row, lane, places[id(lane)]):
                 self.pass_over(row)
-                passed += 1
                 continue
             if row.state == "pending" and row.first.source in room:
                 room[row.first.source] -= 1

@@ -27,8 +27,9 @@ WORKER_LOST = "worker_lost"
 PRUNE_LIMIT = 500
 """Rows a call of `prune`: a few milliseconds of the write lock."""
 
-PASSES = 1000
-"""Events a call of `lease` may pass over because others of their lane stand in their way."""
+PASSES = 500
+"""Events that a call of `lease` passes over for good, because others of their lane stand in their way: a few dozen
+milliseconds. After that it leaves their lanes alone, and sees what else is due."""
 
 LEASED: frozenset[EventState] = frozenset({"running", "handling"})
 AT_WORK: frozenset[EventState] = frozenset({"running", "relayed"})

@@ -48,16 +48,23 @@ SELECT (SELECT max(version) FROM hookcatch_event WHERE lane = ?1 AND state = 'su
 
 @dataclass(slots=True)
 class _Places:
-    """Who has a place in the lanes that a claim has met."""
+    """Who has a place in the lanes that a claim has met, who is behind, and in which lanes somebody is."""
 
     connection: sqlite3.Connection
+    behind: list[int] = field(default_factory=list)
+    crowded: set[bytes] = field(default_factory=set)
     first: dict[bytes, int] = field(default_factory=dict)
     in_work: dict[bytes, int] = field(default_factory=dict)
 
-    def take(self, seq: int, lane: bytes, rule: Lane | None) -> bool:
-        """Give an event a place; False if there is none for it."""
-        if rule is None:
+    def take(self, seq: int, lane: bytes, rule: Lane) -> bool:
+        """Give an event a place; False if there is none for it, and it is behind."""
+        if self._has_place(seq, lane, rule):
             return True
+        self.behind.append(seq)
+        self.crowded.add(lane)
+        return False
+
+    def _has_place(self, seq: int, lane: bytes, rule: Lane) -> bool:
         if rule.ordered:
             if self.first.setdefault(lane, seq) < seq:  # that one has just been taken, or waits before it
                 return False
@@ -97,21 +104,35 @@ def _sources(connection: sqlite3.Connection) -> Iterator[str | bytes]:
 def _of_source(
     connection: sqlite3.Connection, source: str | bytes, limit: int, now: float
 ) -> list[tuple[Any, ...]]:
-    found, behind = [], []
     places = _Places(connection)
-    cursor = connection.execute(DUE, (source, now))
+    found, last = _take(connection.execute(DUE, (source, now)), places, limit)
+    if len(found) < limit and len(places.behind) >= rules.PASSES:
+        others = f"AND (e.lane IS NULL OR e.lane NOT IN ({', '.join('?' * len(places.crowded))}))"
+        after = "AND e.run_at >= ? AND (e.run_at > ? OR e.seq > ?)"
+        sql = DUE.replace("ORDER BY", f"{others} {after} ORDER BY")
+        cursor = connection.execute(sql, (source, now, *places.crowded, last[0], *last))
+        found += _take(cursor, places, limit - len(found))[0]
+    marked = [(seq,) for seq in places.behind]
+    connection.executemany("UPDATE hookcatch_event SET behind = 1 WHERE seq = ?", marked)
+    return found
+
+
+def _take(
+    cursor: sqlite3.Cursor, places: _Places, limit: int
+) -> tuple[list[tuple[Any, ...]], tuple[float, int]]:
+    """Up to `limit` of what a cursor brings, as far as there are places; and how far it was read."""
+    found: list[tuple[Any, ...]] = []
+    last, bound = (0.0, 0), len(places.behind) + rules.PASSES
     for *event, lane, due_at, body in cursor:
-        if lane is None:
+        last, rule = (due_at, event[0]), rows.lane(event)
+        if rule is None:
             found.append((*event, due_at, body))
-        elif places.take(event[0], lane, rows.lane(event)):
-            found.append((*event, due_at, _body(connection, event[0])))
-        else:
-            behind.append((event[0],))
-        if len(found) == limit or len(behind) == rules.PASSES:
+        elif places.take(event[0], lane, rule):
+            found.append((*event, due_at, _body(places.connection, event[0])))
+        if len(found) == limit or len(places.behind) == bound:
             break
     cursor.close()
-    connection.executemany("UPDATE hookcatch_event SET behind = 1 WHERE seq = ?", behind)
-    return found
+    return found, last
 
 
 def _body(connection: sqlite3.Connection, seq: int) -> bytes:

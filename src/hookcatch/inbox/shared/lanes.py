@@ -89,12 +89,18 @@ def _free(db: Db, limit: int, now: float, of: str, named: tuple[str, ...]) -> li
     serialise(db)
     places = _Places(db)
     found, asked = places.take(page, limit), limit
-    while len(found) < limit and len(page) == asked and len(places.behind) < rules.PASSES:
+    while len(found) < limit and len(page) == asked:
         at, seq, asked = page[-1][rows.AT], page[-1][0], PAGE
         after = "AND at >= %s AND (at > %s OR seq > %s) "
-        values = (now, *named, at, at, seq, asked)
-        page = list(db.execute(f"{_SLIM} {where} {after} {end}", values).fetchall())
+        values: tuple[Any, ...] = (now, *named, at, at, seq)
+        is_enough = len(places.behind) >= rules.PASSES
+        if is_enough:  # of the lanes in which somebody is behind: see what else there is, and let that do
+            after += f"AND (lane IS NULL OR lane NOT IN ({', '.join(['%s'] * len(places.crowded))})) "
+            values += tuple(places.crowded)
+        page = list(db.execute(f"{_SLIM} {where} {after} {end}", (*values, asked)).fetchall())
         found += _with_bodies(db, places.take(page, limit - len(found)))
+        if is_enough:
+            break
     _mark(db, places.behind, 1)
     return found
 
@@ -116,10 +122,11 @@ def _among(found: Iterable[Row]) -> str:
 
 @dataclass(slots=True)
 class _Places:
-    """Who has a place in the lanes that a claim has met, and who is behind."""
+    """Who has a place in the lanes that a claim has met, who is behind, and in which lanes somebody is."""
 
     db: Db
     behind: list[int] = field(default_factory=list)
+    crowded: set[str] = field(default_factory=set)
     _in_work: dict[str, int] = field(default_factory=dict)
 
     def take(self, page: Sequence[Row], limit: int) -> list[Row]:
@@ -135,6 +142,7 @@ class _Places:
                 found.append(row)
             else:
                 self.behind.append(row[0])
+                self.crowded.add(row[rows.LANE])
         return found
 
     def _facts(self, laned: Sequence[Row]) -> dict[int, tuple[int, bool]]:

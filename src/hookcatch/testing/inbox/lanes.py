@@ -98,7 +98,13 @@ class Lanes(Base):
         assert lease(inbox, clock.now) == ()
         clock.now += 91 * DAY
         inbox.prune(now=clock.now, retention=Retention()).result()
-        assert ids_of(lease(inbox, clock.now)) == ["b"]
+        (held,) = lease(inbox, clock.now)
+        assert held.event.id == "b"
+        close(inbox, held, "succeeded")
+        clock.now += 91 * DAY
+        assert inbox.prune(now=clock.now, retention=Retention()).result() == 1
+        accept(inbox, event("c", lane=BLOCKS))
+        assert ids_of(lease(inbox, clock.now)) == ["c"]
 
     def test_a_worker_that_is_lost_for_good_leaves_its_lane_to_those_after_it(
         self, inbox: Inbox, event: Maker
@@ -189,6 +195,14 @@ class Lanes(Base):
         accept(inbox, event("alone"), event("other", lane=Lane("order 8")))
         found = [held.event.id for _ in range(4) for held in lease(inbox, clock.now, limit=4)]
         assert found == ["crowd 0", "alone", "other"]
+
+    def test_who_stands_behind_a_lane_is_taken_as_far_as_there_are_hands(
+        self, inbox: Inbox, event: Maker, clock: FakeClock
+    ) -> None:
+        accept(inbox, *[event(f"lane {number}", lane=LANE) for number in range(3)])
+        accept(inbox, *[event(name) for name in "abcd"])
+        assert ids_of(lease(inbox, clock.now, limit=3)) == ["lane 0", "a", "b"]
+        assert ids_of(lease(inbox, clock.now, limit=3)) == ["c", "d"]
 
     def test_two_who_claim_at_one_instant_do_not_break_a_limit(
         self, inbox: Inbox, event: Maker, clock: FakeClock, fresh: Callable[[], Inbox]
