@@ -28,8 +28,8 @@ def open_inbox(url: str, *, clock: Clock) -> Inbox:
     `sqlite:////var/lib/shop.db` in an absolute one, `postgresql://user:password@host/shop` (or `postgres:`) in
     PostgreSQL, `mysql://user:password@host/shop` (or `mariadb:`) in MySQL or MariaDB,
     `redis://user:password@host:6379/0` (or `rediss:`, with TLS) in Redis, `nats://user:password@host/shop` (or
-    `tls:`) in a stream of NATS JetStream. Options follow as a query: `?busy_timeout=5&disk_floor=0` (see `SqliteOptions`,
-    `ServerOptions`, `RedisOptions` and `NatsOptions`; for memory `?keep=1000`).
+    `tls:`) in a stream of NATS JetStream. Options follow as a query: `?busy_timeout=5&disk_floor=0` (see
+    `SqliteOptions`, `ServerOptions`, `RedisOptions` and `NatsOptions`; for memory `?keep=1000`).
 
     Raises:
         ConfigurationError: the URL names no inbox we know, or an option that it does not have.
