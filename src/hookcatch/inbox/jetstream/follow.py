@@ -56,13 +56,13 @@ class Follower:
     """
 
     def __init__(self, client: Client, js: JetStreamContext, names: Names, told: Told) -> None:
-        self.replica = Replica()
-        self.position = 0
-        self.mark = ""
+        self.replica: Replica = Replica()
+        self.position: int = 0
+        self.mark: str = ""
         self.kept: list[int] = []
         self.base: Head = NOTHING
-        self.bodies = Bodies(js, names.log)
-        self.snapshots = Snapshots(js, names)
+        self.bodies: Bodies = Bodies(js, names.log)
+        self.snapshots: Snapshots = Snapshots(js, names)
         self._client = client
         self._js = js
         self._names = names

@@ -136,14 +136,14 @@ class InboxMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = FakeClock()
-        self.directory = Path(tempfile.mkdtemp())
-        self.inbox = self.make(self.directory, self.clock)
+        self.clock: FakeClock = FakeClock()
+        self.directory: Path = Path(tempfile.mkdtemp())
+        self.inbox: Inbox = self.make(self.directory, self.clock)
         self.inbox.open()
         self.model: dict[int, Model] = {}
         self.keys: dict[str, int] = {}
         self.leases: list[Lease] = []
-        self.tokens = 0
+        self.tokens: int = 0
 
     def teardown(self) -> None:
         self.inbox.close()
