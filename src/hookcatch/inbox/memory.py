@@ -27,6 +27,7 @@ from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Response
 
 from . import rules
+from .listeners import Listeners
 from .memory_queue import Queue
 from .memory_row import Row, begin_anew, duplicate, ended_before, finished_before, forget_body, matches
 from .rules import ENDED, Resolved, failed
@@ -57,7 +58,7 @@ class MemoryInbox:
         self._ended: OrderedDict[int, None] = OrderedDict()
         self._learned: dict[tuple[str, str], Secret] = {}
         self._last = 0
-        self._listeners: tuple[Callable[[], None], ...] = ()
+        self._listeners = Listeners()
 
     def open(self) -> None:
         """Nothing to do."""
@@ -67,12 +68,7 @@ class MemoryInbox:
 
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
         """See `Inbox.listen`."""
-        self._listeners = (*self._listeners, callback)
-
-        def stop() -> None:
-            self._listeners = tuple(other for other in self._listeners if other is not callback)
-
-        return stop
+        return self._listeners.add(callback)
 
     def accept(
         self,
@@ -85,7 +81,7 @@ class MemoryInbox:
         with self._lock:
             answers = tuple([self._accept(event, claim, duplicates) for event in events])
         if claim is None:
-            self._wake()
+            self._listeners()
         return Resolved(answers)
 
     def _accept(self, event: NewEvent, claim: Claim | None, duplicates: Duplicates) -> Accepted | Duplicate:
@@ -234,7 +230,7 @@ class MemoryInbox:
                 row.lost = row.lost if close.state == "relayed" else 0
                 self._leave(row, close, self._clock())
         if close is not None and close.state == "pending":
-            self._wake()
+            self._listeners()
         return Resolved(None)
 
     def _leave(self, row: Row, close: Close, now: float) -> None:
@@ -271,7 +267,7 @@ class MemoryInbox:
                 row.attempt -= 1
                 state: EventState = "pending" if row.state == "running" else "failed"
                 self._leave(row, Close(state), self._clock())
-        self._wake()
+        self._listeners()
         return Resolved(None)
 
     def transaction(self, lease: Lease, run: Run) -> Transaction:
@@ -341,7 +337,7 @@ class MemoryInbox:
                 self._ended.pop(row.seq, None)
                 row.finished_at, row.error = None, ""
                 self._wait(row, now)
-        self._wake()
+        self._listeners()
         return Resolved(len(chosen))
 
     def _chosen(self, seqs: Sequence[int]) -> list[Row]:
@@ -375,10 +371,6 @@ class MemoryInbox:
             due = self._queue.next_due()
             times = [row.lease_until or 0.0 for row in self._leased.values() if row.state == "running"]
         return min(times if due is None else [*times, due], default=None)
-
-    def _wake(self) -> None:
-        for callback in self._listeners:
-            callback()
 
 
 def _lost_by_then(row: Row) -> int:

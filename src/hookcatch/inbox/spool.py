@@ -19,7 +19,6 @@ import logging
 import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from hookcatch.core.model import Accepted, Claim, Duplicate, Duplicates, NewEven
 from hookcatch.core.ports import Inbox
 
 from .carrier import Carrier
+from .forks import Forking, watch
 from .passing import Passing
 from .rules import Resolved, failed
 from .spool_file import SpoolFile
@@ -93,7 +93,7 @@ class _Delivery:
     answer: Answer[Answers] = field(default_factory=Answer)
 
 
-class SpooledInbox(Passing):
+class SpooledInbox(Passing, Forking):
     """The store, with a spool in front of it.
 
     Only deliveries whose handlers run after the ack are spooled: with a claim, somebody waits for what comes of it.
@@ -116,7 +116,7 @@ class SpooledInbox(Passing):
         self._patience = spool.patience
         self._timer = timer
         self._start_afresh()
-        _inboxes.add(self)
+        watch(self)
 
     def _start_afresh(self) -> None:
         self._opening = threading.Lock()
@@ -334,6 +334,11 @@ class SpooledInbox(Passing):
                 time.sleep(0.01)  # another process has its turn
             oldest, _ = self.spool.span().result()
 
+    def after_fork_in_child(self) -> None:
+        """See `Forking`."""
+        self._carrier.close()
+        self._start_afresh()
+
 
 def _spooled(delivery: _Delivery, kept: Future[int]) -> None:
     error = kept.exception()
@@ -346,17 +351,3 @@ def _spooled(delivery: _Delivery, kept: Future[int]) -> None:
         )
         unavailable.__cause__ = error
         delivery.answer.set_exception(unavailable)
-
-
-_inboxes: weakref.WeakSet[SpooledInbox] = weakref.WeakSet()
-"""Whom a fork concerns. Not state of ours: `os.register_at_fork` cannot be undone, so it is called once."""
-
-
-def _after_fork_in_child() -> None:
-    for inbox in list(_inboxes):
-        inbox._carrier.close()
-        inbox._start_afresh()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
-    os.register_at_fork(after_in_child=_after_fork_in_child)

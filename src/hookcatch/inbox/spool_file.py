@@ -12,7 +12,6 @@ import os
 import sqlite3
 import threading
 import time
-import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
@@ -28,6 +27,7 @@ from hookcatch.core.errors import ConfigurationError, InboxUnavailable
 from hookcatch.core.model import Duplicates, Lane, NewEvent
 
 from . import disk, rows, sqlite_file
+from .forks import Forking, watch
 from .locks import WriteLock
 from .rules import failed
 from .sqlite_file import SqliteOptions
@@ -86,7 +86,7 @@ class Status:
     aside: tuple[tuple[str, str], ...]
 
 
-class SpoolFile:
+class SpoolFile(Forking):
     """Deliveries that wait, oldest first. Futures fail with InboxUnavailable, as an inbox's do.
 
     Args:
@@ -111,7 +111,7 @@ class SpoolFile:
             on_due=_nobody,
             on_full=partial(disk.drop_ballast, self._ballast),
         )
-        _files.add(self)
+        watch(self)
 
     def open(self) -> None:
         """Check the place and make the file. Blocks. Raises ConfigurationError with what to do. Idempotent."""
@@ -194,13 +194,16 @@ class SpoolFile:
         """What is in it. Blocks."""
         return self._writer.submit(_status).result()
 
-    def _before_fork(self) -> None:
+    def before_fork(self) -> None:
+        """See `Forking`."""
         self._writer.before_fork()
 
-    def _after_fork_in_parent(self) -> None:
+    def after_fork_in_parent(self) -> None:
+        """See `Forking`."""
         self._writer.after_fork_in_parent()
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
+        """See `Forking`."""
         self._opening = threading.Lock()
         self._inherited.append(self._writer.after_fork_in_child())
 
@@ -289,28 +292,3 @@ def _status(connection: sqlite3.Connection) -> Status:
     ).fetchall()
     named = tuple([(json.loads(facts)["id"], rows.untext(why)) for facts, why in aside])
     return Status(deliveries, events, size, since, named)
-
-
-_files: weakref.WeakSet[SpoolFile] = weakref.WeakSet()
-"""Whom a fork concerns. Not state of ours: `os.register_at_fork` cannot be undone, so it is called once."""
-
-
-def _before_fork() -> None:
-    for file in list(_files):
-        file._before_fork()
-
-
-def _after_fork_in_parent() -> None:
-    for file in list(_files):
-        file._after_fork_in_parent()
-
-
-def _after_fork_in_child() -> None:
-    for file in list(_files):
-        file._after_fork_in_child()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
-    )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -31,6 +29,8 @@ from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Response
 
 from . import disk, migrations, rows, sqlite_file, sqlite_lanes, sqlite_ops, sqlite_queries, sqlite_secrets
+from .forks import Forking, watch
+from .listeners import Listeners
 from .locks import Presence, WriteLock
 from .rules import failed
 from .sqlite_file import SqliteOptions
@@ -40,7 +40,7 @@ from .writer import Writer, close_quietly, explained
 T = TypeVar("T")
 
 
-class SqliteInbox:
+class SqliteInbox(Forking):
     """Events in a SQLite file, on disk before they are acked.
 
     Args:
@@ -57,7 +57,7 @@ class SqliteInbox:
         self.path: Path = Path(path)
         self._clock = clock
         self.options = options
-        self._listeners: tuple[Callable[[], None], ...] = ()
+        self._listeners = Listeners()
         self.floor: disk.Floor = disk.Floor(self.path.parent, options.disk_floor, timer=time.monotonic)
         self._ballast = self.path.with_name(f"{self.path.name}-ballast")
         self._presence = Presence(str(self.path))
@@ -66,9 +66,9 @@ class SqliteInbox:
         self._opened = False
         self._inherited: list[sqlite3.Connection | None] = []
         self._writer = Writer(
-            self._connect, WriteLock(str(self.path)), on_due=self._wake, on_full=self._drop_ballast
+            self._connect, WriteLock(str(self.path)), on_due=self._listeners, on_full=self._drop_ballast
         )
-        _inboxes.add(self)
+        watch(self)
 
     def open(self) -> None:
         """See `Inbox.open`."""
@@ -118,16 +118,7 @@ class SqliteInbox:
 
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
         """See `Inbox.listen`."""
-        self._listeners = (*self._listeners, callback)
-
-        def stop() -> None:
-            self._listeners = tuple(other for other in self._listeners if other is not callback)
-
-        return stop
-
-    def _wake(self) -> None:
-        for callback in self._listeners:
-            callback()
+        return self._listeners.add(callback)
 
     def _take_ballast(self) -> None:
         if self.options.ballast and self.floor.why_not() is None:
@@ -266,40 +257,18 @@ class SqliteInbox:
         self._take_ballast()
         return self._writer.submit(lambda connection: sqlite_queries.prune(connection, now, retention))
 
-    def _before_fork(self) -> None:
+    def before_fork(self) -> None:
+        """See `Forking`."""
         self._writer.before_fork()
         self._close_readers()
 
-    def _after_fork_in_parent(self) -> None:
+    def after_fork_in_parent(self) -> None:
+        """See `Forking`."""
         self._writer.after_fork_in_parent()
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
+        """See `Forking`."""
         self._inherited += self._readers
         self._readers = []
         self._opening = threading.Lock()
         self._inherited.append(self._writer.after_fork_in_child())
-
-
-_inboxes: weakref.WeakSet[SqliteInbox] = weakref.WeakSet()
-"""Whom a fork concerns. Not state of ours: `os.register_at_fork` cannot be undone, so it is called once."""
-
-
-def _before_fork() -> None:
-    for inbox in list(_inboxes):
-        inbox._before_fork()
-
-
-def _after_fork_in_parent() -> None:
-    for inbox in list(_inboxes):
-        inbox._after_fork_in_parent()
-
-
-def _after_fork_in_child() -> None:
-    for inbox in list(_inboxes):
-        inbox._after_fork_in_child()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
-    )

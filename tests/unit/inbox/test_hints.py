@@ -162,8 +162,8 @@ def test_parent_and_child_both_listen_after_a_fork_each_by_itself(url):
 
 def test_a_fork_of_who_does_not_listen_makes_nobody_listen(url):
     with closing(opened(url)) as inbox:
-        inbox._before_fork()
-        inbox._after_fork_in_parent()
+        inbox.before_fork()
+        inbox.after_fork_in_parent()
         assert inbox._hints._listener is None
 
 

@@ -18,7 +18,7 @@ import pytest
 from hookcatch.core.errors import InboxUnavailable
 from hookcatch.core.model import Accepted, Close, Duplicate, Run
 from hookcatch.core.ports import Query, Retention
-from hookcatch.inbox import sqlite
+from hookcatch.inbox import forks
 from hookcatch.inbox.locks import WriteLock
 from hookcatch.inbox.sqlite_file import SqliteOptions
 
@@ -108,10 +108,10 @@ def test_the_childs_side_of_a_fork_starts_with_an_empty_queue_and_no_connection(
     inbox.accept([event("before")]).result()
     inbox.get(1)
     thread, queue = inbox._writer._thread, inbox._writer._queue
-    sqlite._before_fork()
+    forks.before()
     assert inbox._writer._connection is None
     assert inbox._readers == []
-    sqlite._after_fork_in_child()
+    forks.after_in_child()
     assert inbox._writer._thread is None
     assert inbox._writer._queue is not queue
     assert isinstance(inbox.accept([event("after")]).result()[0], Accepted)

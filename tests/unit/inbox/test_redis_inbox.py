@@ -337,8 +337,8 @@ def test_the_childs_side_of_a_fork_starts_with_connections_of_its_own(server, op
     """The same hooks without a fork, so that what they do can be looked at."""
     inbox = opened(server.url())
     accept(inbox, "a")
-    inbox._before_fork()
-    inbox._after_fork_in_child()
+    inbox.before_fork()
+    inbox.after_fork_in_child()
     assert inbox.counts() == {("shop", "pending"): 1}
     assert len(accept(inbox, "b")) == 1
 

@@ -287,8 +287,8 @@ def test_the_childs_side_of_a_fork_starts_with_connections_of_its_own(server, tm
     inbox = inbox_of(server.clean(tmp_path))
     inbox.open()
     inbox.accept([event()]).result()
-    inbox._before_fork()
-    inbox._after_fork_in_child()
+    inbox.before_fork()
+    inbox.after_fork_in_child()
     assert inbox.counts() == {("shop", "pending"): 1}
     assert len(inbox.accept([event("evt_2")]).result()) == 1
     inbox.close()

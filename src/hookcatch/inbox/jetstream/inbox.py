@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -30,6 +28,8 @@ from hookcatch.core.model import (
 from hookcatch.core.ports import NO_CAPS, Clock, Query, Retention, Transaction
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Response
+from hookcatch.inbox.forks import Forking, watch
+from hookcatch.inbox.listeners import Listeners
 from hookcatch.inbox.shared.clock import ServerClock
 
 from .codec import Call
@@ -46,7 +46,7 @@ T = TypeVar("T")
 log: logging.Logger = logging.getLogger("hookcatch.inbox")
 
 
-class NatsInbox:
+class NatsInbox(Forking):
     """Events in a stream of a NATS server: a log of all calls, which every process carries out on a copy of its own.
 
     Args:
@@ -63,11 +63,11 @@ class NatsInbox:
         self._place = place_of(url)
         self._options = options
         self._clock = ServerClock(clock, timer=time.monotonic, wanted=options.server_clock)
-        self._listeners: tuple[Callable[[], None], ...] = ()
+        self._listeners = Listeners()
         self._starting = threading.Lock()
         self._running: Engine | None = None
         self._inherited: list[Engine | None] = []
-        _inboxes.add(self)
+        watch(self)
 
     def open(self) -> None:
         """See `Inbox.open`."""
@@ -85,24 +85,12 @@ class NatsInbox:
     def _engine(self) -> Engine:
         with self._starting:
             if self._running is None or self._running.has_ended:
-                self._running = Engine(self._place, self._options, on_due=self._wake, clock=self._clock)
+                self._running = Engine(self._place, self._options, on_due=self._listeners, clock=self._clock)
             return self._running
 
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
         """See `Inbox.listen`."""
-        self._listeners = (*self._listeners, callback)
-
-        def stop() -> None:
-            self._listeners = tuple(other for other in self._listeners if other is not callback)
-
-        return stop
-
-    def _wake(self) -> None:
-        for callback in self._listeners:
-            try:
-                callback()
-            except Exception:  # its loop may be closed; the thread must live
-                log.exception("a listener of the inbox failed")
+        return self._listeners.add(callback)
 
     def accept(
         self,
@@ -219,7 +207,8 @@ class NatsInbox:
     def _look(self, what: Callable[[Replica], T]) -> T:
         return self._engine().look(what).result()
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
+        """See `Forking`."""
         self._starting = threading.Lock()
         self._inherited.append(self._running)  # never let go of: it shares its socket with the parent's
         self._running = None
@@ -245,15 +234,3 @@ def place_of(url: str) -> Place:
 
 
 _BUCKET = re.compile(r"[A-Za-z0-9_-]+")
-
-_inboxes: weakref.WeakSet[NatsInbox] = weakref.WeakSet()
-"""Whom a fork concerns. Not state of ours: `os.register_at_fork` cannot be undone, so it is called once."""
-
-
-def _forget_all() -> None:
-    for inbox in list(_inboxes):
-        inbox._after_fork_in_child()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
-    os.register_at_fork(after_in_child=_forget_all)

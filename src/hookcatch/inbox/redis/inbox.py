@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 import ssl
 import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from hookcatch.core.errors import ConfigurationError, InboxUnavailable, InboxUnreachable, MissingExtra
 from hookcatch.core.model import (
@@ -32,6 +30,8 @@ from hookcatch.core.model import (
 from hookcatch.core.ports import NO_CAPS, Clock, Query, Retention, Transaction
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Response
+from hookcatch.inbox.forks import Forking, watch
+from hookcatch.inbox.listeners import Listeners
 from hookcatch.inbox.shared.clock import ServerClock
 from hookcatch.inbox.writer import Writer
 
@@ -76,7 +76,7 @@ class _NoLock:
         """Nothing to let go of."""
 
 
-class RedisInbox:
+class RedisInbox(Forking):
     """Events in a Redis, in its append-only file on disk before they are acked.
 
     Args:
@@ -98,19 +98,19 @@ class RedisInbox:
         self.durable: bool = True
         self.server: Server = Server(url, options.prefix, strict=options.durability == "strict")
         self._clock = ServerClock(clock, timer=time.monotonic, wanted=options.server_clock)
-        self._listeners: tuple[Callable[[], None], ...] = ()
+        self._listeners = Listeners()
         self._opening = threading.Lock()
         self._opened = False
         self._inherited: list[Link | None] = []
         self._writer = self._hand()
         self._reader = self._hand()
-        _inboxes.add(self)
+        watch(self)
 
     def _hand(self) -> Writer[Link]:
         return Writer(
             partial(Link, self.server, self._clock),
             _NoLock(),
-            on_due=self._wake,
+            on_due=self._listeners,
             on_full=_nothing,
             explain=explained,
             together=together,
@@ -156,16 +156,7 @@ class RedisInbox:
 
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
         """See `Inbox.listen`."""
-        self._listeners = (*self._listeners, callback)
-
-        def stop() -> None:
-            self._listeners = tuple(other for other in self._listeners if other is not callback)
-
-        return stop
-
-    def _wake(self) -> None:
-        for callback in self._listeners:
-            callback()
+        return self._listeners.add(callback)
 
     def accept(
         self,
@@ -292,15 +283,18 @@ class RedisInbox:
     def _ask(self, step: Step[T]) -> T:
         return self._reader.submit(step).result()
 
-    def _before_fork(self) -> None:
+    def before_fork(self) -> None:
+        """See `Forking`."""
         self._writer.before_fork()
         self._reader.before_fork()
 
-    def _after_fork_in_parent(self) -> None:
+    def after_fork_in_parent(self) -> None:
+        """See `Forking`."""
         self._reader.after_fork_in_parent()
         self._writer.after_fork_in_parent()
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
+        """See `Forking`."""
         self._opening = threading.Lock()
         self._inherited += [self._writer.after_fork_in_child(), self._reader.after_fork_in_child()]
 
@@ -313,20 +307,3 @@ def _is_away(error: redis.RedisError) -> bool:
 
 def _nothing() -> None:
     """There is no ballast to drop."""
-
-
-_inboxes: weakref.WeakSet[RedisInbox] = weakref.WeakSet()
-"""Whom a fork concerns. Not state of ours: `os.register_at_fork` cannot be undone, so it is called once."""
-
-
-def _all(what: Callable[[RedisInbox], Any]) -> None:
-    for inbox in list(_inboxes):
-        what(inbox)
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
-    os.register_at_fork(
-        before=partial(_all, RedisInbox._before_fork),
-        after_in_parent=partial(_all, RedisInbox._after_fork_in_parent),
-        after_in_child=partial(_all, RedisInbox._after_fork_in_child),
-    )

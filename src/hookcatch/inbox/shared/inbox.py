@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
@@ -31,6 +29,8 @@ from hookcatch.core.model import (
 from hookcatch.core.ports import NO_CAPS, Clock, Query, Retention, Transaction
 from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Response
+from hookcatch.inbox.forks import Forking, watch
+from hookcatch.inbox.listeners import Listeners
 from hookcatch.inbox.writer import Lock, Writer
 
 from . import lanes, migrations, ops, queries, rows, secrets
@@ -74,7 +74,7 @@ class NoLock:
         """Nothing to let go of."""
 
 
-class ServerInbox:
+class ServerInbox(Forking):
     """Events in tables of a server, on its disk before they are acked.
 
     Args:
@@ -101,14 +101,14 @@ class ServerInbox:
         self.options: ServerOptions = options
         self.durable: bool = True
         self._clock = ServerClock(clock, timer=time.monotonic, wanted=options.server_clock)
-        self._listeners: tuple[Callable[[], None], ...] = ()
+        self._listeners = Listeners()
         self._opening = threading.Lock()
         self._opened = False
         self._inherited: list[Link | None] = []
         self._writer = self._hand(partial(Link, driver, self._clock), lock)
         self._reader = self._hand(partial(ReadingLink, driver, self._clock), NoLock())
-        self._hints = Hints(self._say, driver.ear if options.notify else None, self._call_back)
-        _inboxes.add(self)
+        self._hints = Hints(self._say, driver.ear if options.notify else None, self._listeners)
+        watch(self)
 
     def _hand(self, connect: Callable[[], Link], lock: Lock) -> Writer[Link]:
         return Writer(
@@ -179,11 +179,11 @@ class ServerInbox:
 
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
         """See `Inbox.listen`."""
-        self._listeners = (*self._listeners, callback)
+        leave = self._listeners.add(callback)
         self._hear()
 
         def stop() -> None:
-            self._listeners = tuple(other for other in self._listeners if other is not callback)
+            leave()
             self._hear()
 
         return stop
@@ -194,11 +194,7 @@ class ServerInbox:
     def _wake(self) -> None:
         if self.options.notify and self.driver.dialect.notify:
             self._hints.tell()
-        self._call_back()
-
-    def _call_back(self) -> None:
-        for callback in self._listeners:
-            callback()
+        self._listeners()
 
     def _say(self, who: str) -> None:
         """In the reader's thread: whoever keeps an event is not to wait for it."""
@@ -327,17 +323,20 @@ class ServerInbox:
         now = self._clock.there(now)
         return self._write(lambda db: queries.prune(db, now, retention))
 
-    def _before_fork(self) -> None:
+    def before_fork(self) -> None:
+        """See `Forking`."""
         self._hints.before_fork()
         self._writer.before_fork()
         self._reader.before_fork()
 
-    def _after_fork_in_parent(self) -> None:
+    def after_fork_in_parent(self) -> None:
+        """See `Forking`."""
         self._reader.after_fork_in_parent()
         self._writer.after_fork_in_parent()
         self._hints.after_fork_in_parent()
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
+        """See `Forking`."""
         self._opening = threading.Lock()
         self._hints.after_fork_in_child()
         self._inherited += [self._writer.after_fork_in_child(), self._reader.after_fork_in_child()]
@@ -345,20 +344,3 @@ class ServerInbox:
 
 def _nothing() -> None:
     """There is no ballast to drop."""
-
-
-_inboxes: weakref.WeakSet[ServerInbox] = weakref.WeakSet()
-"""Whom a fork concerns. Not state of ours: `os.register_at_fork` cannot be undone, so it is called once."""
-
-
-def _all(what: Callable[[ServerInbox], Any]) -> None:
-    for inbox in list(_inboxes):
-        what(inbox)
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
-    os.register_at_fork(
-        before=partial(_all, ServerInbox._before_fork),
-        after_in_parent=partial(_all, ServerInbox._after_fork_in_parent),
-        after_in_child=partial(_all, ServerInbox._after_fork_in_child),
-    )
