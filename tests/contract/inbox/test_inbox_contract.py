@@ -27,11 +27,6 @@ class Server(Store):
     examples = 15
 
 
-@pytest.mark.no_cover  # the SQL is that of the servers
-class Django(Server):
-    pass
-
-
 class TestMemory(Store):
     store = "memory"
 
@@ -56,13 +51,15 @@ class TestNats(Server):
     store = "nats"
 
 
-class TestDjangoSqlite(Django):
+class TestDjangoSqlite(Server):
     store = "django-sqlite"
 
 
-class TestDjangoPostgres(Django):
+@pytest.mark.no_cover  # the SQL is that of the servers
+class TestDjangoPostgres(Server):
     store = "django-postgres"
 
 
-class TestDjangoMysql(Django):
+@pytest.mark.no_cover  # the SQL is that of the servers
+class TestDjangoMysql(Server):
     store = "django-mysql"

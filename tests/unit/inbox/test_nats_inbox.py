@@ -593,6 +593,13 @@ def test_what_is_asked_before_and_after_it_is_open_is_answered(make):
     inbox.close()
 
 
+def test_what_is_written_at_the_last_moment_is_written(make):
+    inbox = make(url())
+    writes = [inbox.accept([event(f"{number}")]) for number in range(1000)]
+    inbox.close()
+    assert [future.result()[0].seq for future in writes] == list(range(1, 1001))
+
+
 def test_a_connection_that_is_closed_for_good_is_made_anew(make):
     inbox = make(url())
     first = inbox._running
