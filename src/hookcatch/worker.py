@@ -116,6 +116,7 @@ class Worker:
     _trial: asyncio.Task[None] | None = None
     _rest: float = 0.0
     _rests_until: float = 0.0
+    _is_cut_off: bool = False
     _turns: Turns = field(init=False)
     _caps: Mapping[str, int] = field(init=False)
 
@@ -264,8 +265,16 @@ class Worker:
                 )
             )
         except InboxUnavailable as why:
-            logger.warning("the inbox cannot be read now: %s", why)
+            logger.log(
+                logging.DEBUG if self._is_cut_off else logging.WARNING,
+                "the inbox cannot be read now: %s",
+                why,
+            )
+            self._is_cut_off = True
             return limit
+        if self._is_cut_off:
+            logger.info("the inbox can be read again")
+            self._is_cut_off = False
         for lease in leases:
             self._start(lease, Future(), self._engine_for(lease))
         return len(leases)
