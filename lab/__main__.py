@@ -22,6 +22,7 @@ from . import (
     malformed,
     order,
     outage,
+    own_redis,
     peers,
     poison,
     race,
@@ -201,20 +202,29 @@ def handoff_command(events: int, death: float, store: str, broken: str, to: Path
 
 
 @main.command("outage")
-@click.option("--mode", default="stored+tx", type=click.Choice(["stored", "stored+tx"]), show_default=True)
+@click.option("--store", default="postgresql", type=click.Choice([*outage.WEAK]), show_default=True)
+@click.option(
+    "--mode",
+    type=click.Choice(["stored", "stored+tx"]),
+    help="Default stored+tx; stored for redis, which has no other.",
+)
 @click.option("--events", default=10_000, show_default=True)
 @click.option("--rate", default=100.0, show_default=True, help="Events a second.")
 @click.option("--up", default=(5.0, 20.0), type=Range(), help="Seconds between stops; default 5..20")
 @click.option("--down", default=(0.5, 2.0), type=Range(), help="Seconds without a server; default 0.5..2")
-@click.option("--broken", default="", type=click.Choice(["", "ack-first", outage.UNLOGGED]))
+@click.option("--broken", default="", type=click.Choice(["", "ack-first", *outage.WEAK.values()]))
 @json_option
-def outage_command(mode: str, broken: str, to: Path | None, **weather: Any) -> None:
-    """E7: a PostgreSQL of the experiment's own is stopped as by a crash, and started."""
-    leave_out(cluster.missing())
+def outage_command(store: str, mode: str | None, broken: str, to: Path | None, **weather: Any) -> None:
+    """E7, E8: a PostgreSQL or Redis of the experiment's own is stopped as by a crash, and started."""
+    if store == "redis" and mode == "stored+tx":
+        raise click.UsageError("Redis has no transactions: leave out --mode")
+    if broken in outage.WEAK.values() and broken != outage.WEAK[store]:
+        raise click.UsageError(f"no {store} can be {broken}")
+    leave_out(own_redis.missing() if store == "redis" else cluster.missing())
     conclude(
-        lambda options, place: outage.outage(outage.Weather(**weather), options, place),
+        lambda options, place: outage.outage(outage.Weather(**weather), options, place, store),
         to,
-        tx=mode == "stored+tx",
+        tx=mode == "stored+tx" or (mode is None and store != "redis"),
         broken=broken,
     )
 

@@ -113,7 +113,7 @@ def judge(storm: Storm, options: Options, tally: Tally, kills: int, took: float)
     times = Counter[str]()
     for id_, count in done.times.items():
         times[id_.partition("~")[0]] += count
-    parked = ledger.ids(options, "state IN ('dead', 'invalid')")
+    parked = ledger.ids(options, *ledger.PARKED)
     lost = [id_ for id_ in tally.acked if id_ not in times and id_ not in parked]
     double = [id_ for id_, count in times.items() if count > 1]
     first_try = [id_ for id_ in double if done.attempt.get(id_, 1) < 2]

@@ -148,7 +148,7 @@ def _series(at: int, options: Options, directory: Path) -> Series:
         died,
         [id_ for id_ in acked if id_ not in done.times],
         done.doubles,
-        len(ledger.ids(options, "state IN ('dead', 'invalid')")),
+        len(ledger.ids(options, *ledger.PARKED)),
         ledger.undecided(options),
     )
 

@@ -89,7 +89,7 @@ def _waiting(redis: Process) -> int:
 
 def _judge(n: int, options: Options, acked: set[str], deaths: int, messages: int) -> Verdict:
     done, states = ledger.effects(options), ledger.states(options)
-    lost = acked - set(done.times) - set(ledger.ids(options, "state = 'dead'"))
+    lost = acked - set(done.times) - set(ledger.ids(options, "dead"))
     figures = {
         "broken": options.broken or "no",
         "acked": len(acked),

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hookcatch.core.model import EventState
+from hookcatch.core.ports import Inbox, Query
 from hookcatch.inbox import open_inbox
 
 from . import stores
@@ -19,7 +23,10 @@ CREATE = (
     "CREATE TABLE IF NOT EXISTS lab_effect (id TEXT NOT NULL, attempt INTEGER NOT NULL, pid INTEGER NOT NULL)"
 )
 INSERT = "INSERT INTO lab_effect VALUES (?, ?, ?)"
-OPEN = "('pending', 'running', 'handling')"
+OPEN = ("pending", "running", "handling")
+PARKED: tuple[EventState, ...] = ("dead", "invalid")
+
+ALL = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +44,22 @@ class Effects:
 
 def prepare(options: Options) -> None:
     """Make the inbox and the table of effects before any process under test opens them."""
+    with opened(options):
+        pass
+    if stores.kind(options) != "redis":
+        say(options, CREATE)
+    Path(options.ledger).touch()
+
+
+@contextmanager
+def opened(options: Options) -> Iterator[Inbox]:
+    """The inbox itself, which alone can read what is no table."""
     inbox = open_inbox(options.inbox_url, clock=time.time)
     inbox.open()
-    inbox.close()
-    say(options, CREATE)
-    Path(options.ledger).touch()
+    try:
+        yield inbox
+    finally:
+        inbox.close()
 
 
 def insert(db: Any, options: Options, id_: str, attempt: int) -> None:
@@ -61,7 +79,8 @@ def append(path: str, id_: str, attempt: int) -> None:
 def effects(options: Options) -> Effects:
     """All effects so far, wherever they were written."""
     found = [line.split() for line in Path(options.ledger).read_text().splitlines()]
-    found += say(options, "SELECT id, attempt, pid FROM lab_effect")
+    if stores.kind(options) != "redis":
+        found += say(options, "SELECT id, attempt, pid FROM lab_effect")
     times = Counter(id_ for id_, _, _ in found)
     attempt: dict[str, int] = {}
     for id_, number, _ in found:
@@ -71,12 +90,23 @@ def effects(options: Options) -> Effects:
 
 def states(options: Options) -> Counter[str]:
     """How many events there are in each state."""
+    if stores.kind(options) == "redis":
+        with opened(options) as inbox:
+            found = Counter[str]()
+            for (_, state), count in inbox.counts().items():
+                found[state] += count
+            return found
     return Counter(dict(say(options, "SELECT state, count(*) FROM hookcatch_event GROUP BY state")))
 
 
-def ids(options: Options, where: str = "1 = 1") -> Counter[str]:
-    """How many rows each event id has."""
+def ids(options: Options, *states: EventState) -> Counter[str]:
+    """How many rows each event id has, of those in some states or in any."""
+    if stores.kind(options) == "redis":
+        with opened(options) as inbox:
+            found = inbox.find(Query(states=frozenset(states), limit=ALL))
+            return Counter(event.id for event in found)
     name = stores.id_column(options)
+    where = " OR ".join(f"state = '{state}'" for state in states) or "1 = 1"
     sql = f"SELECT {name}, count(*) FROM hookcatch_event WHERE {where} GROUP BY {name}"
     return Counter(dict(say(options, sql)))
 
@@ -88,7 +118,8 @@ def column(options: Options, name: str) -> dict[str, object]:
 
 def undecided(options: Options) -> int:
     """How many events still wait or are worked on."""
-    return int(say(options, f"SELECT count(*) FROM hookcatch_event WHERE state IN {OPEN}")[0][0])
+    found = states(options)
+    return sum(found[state] for state in OPEN)
 
 
 def integrity(options: Options) -> str:

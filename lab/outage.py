@@ -1,4 +1,4 @@
-"""E7: the database server goes down again and again under a sender that never gives up."""
+"""E7, E8: the database server goes down again and again under a sender that never gives up."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from pathlib import Path
 from . import ledger, stores
 from .cluster import Cluster
 from .options import Options
+from .own_redis import FORGETFUL, KEEPS_NOTHING, SYNCED, OwnRedis
 from .processes import server, until
 from .sender import Sender, Tally
 from .verdict import Verdict
 
 UNLOGGED = "unlogged"
 """The build whose tables the server empties after a crash: they must be missed."""
+
+WEAK = {"postgresql": UNLOGGED, "redis": FORGETFUL}
+"""Servers that keep less than they say yes to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +35,34 @@ class Weather:
     down: tuple[float, float] = (0.5, 2.0)
 
 
+Home = Cluster | OwnRedis
+"""A server of the experiment's own."""
+
 Outages = list[tuple[float, float]]
 """From when to when the server was surely down: it was gone, and nobody had started it yet."""
 
 
-async def outage(weather: Weather, options: Options, directory: Path) -> Verdict:
-    """Stop the server and start it, and count what came of it."""
-    cluster = Cluster()
+async def outage(weather: Weather, options: Options, directory: Path, store: str = "postgresql") -> Verdict:
+    """Stop the server and start it, and count what came of it; `store` is a key of WEAK."""
+    home: Home = Cluster()
+    if store == "redis":
+        home = OwnRedis(KEEPS_NOTHING if options.broken == FORGETFUL else SYNCED)
+    if options.broken == WEAK[store]:  # it would be refused
+        options = replace(options, url_options="?durability=best_effort")
     try:
-        await asyncio.to_thread(cluster.make)
-        return await _storm(weather, replace(options, server=cluster.url), cluster, directory)
+        await asyncio.to_thread(home.make)
+        return await _storm(weather, replace(options, server=home.url), home, directory)
     finally:
-        await asyncio.to_thread(cluster.remove)
+        await asyncio.to_thread(home.remove)
 
 
-async def _storm(weather: Weather, options: Options, cluster: Cluster, directory: Path) -> Verdict:
+async def _storm(weather: Weather, options: Options, home: Home, directory: Path) -> Verdict:
     ledger.prepare(options)
     if options.broken == UNLOGGED:
         for table in ("hookcatch_run", "hookcatch_event"):
             stores.say(options, f"ALTER TABLE {table} SET UNLOGGED")
-    receiver = server("uvicorn", _for_the_receiver(options), directory)
+    is_weak = options.broken in WEAK.values()
+    receiver = server("uvicorn", replace(options, broken="") if is_weak else options, directory)
     # not too many at a time: each that is refused comes again at once
     sender = Sender([receiver.port], weather.rate, duplicates=0.05, under_way=16)
     outages: Outages = []
@@ -58,7 +70,7 @@ async def _storm(weather: Weather, options: Options, cluster: Cluster, directory
         receiver.start()
         await receiver.ready()
         over = asyncio.Event()
-        blowing = asyncio.create_task(_blow(cluster, weather, outages, over))
+        blowing = asyncio.create_task(_blow(home, weather, outages, over))
         sending = asyncio.create_task(sender.send([f"evt_{n:05d}" for n in range(weather.events)]))
         await asyncio.wait([blowing, sending], return_when=asyncio.FIRST_COMPLETED)
         over.set()
@@ -71,28 +83,22 @@ async def _storm(weather: Weather, options: Options, cluster: Cluster, directory
     return _judge(options, weather, sender.tally, outages)
 
 
-def _for_the_receiver(options: Options) -> Options:
-    if options.broken != UNLOGGED:
-        return options
-    return replace(options, broken="", url_options="?durability=best_effort")
-
-
-async def _blow(cluster: Cluster, weather: Weather, outages: Outages, over: asyncio.Event) -> None:
+async def _blow(home: Home, weather: Weather, outages: Outages, over: asyncio.Event) -> None:
     """Until it is over; then the server is up."""
     while not over.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(over.wait(), random.uniform(*weather.up))
             return
-        await asyncio.to_thread(cluster.crash)
+        await asyncio.to_thread(home.crash)
         since = time.monotonic()
         await asyncio.sleep(random.uniform(*weather.down))
         outages.append((since, time.monotonic()))
-        await asyncio.to_thread(cluster.start)
+        await asyncio.to_thread(home.start)
 
 
 def _judge(options: Options, weather: Weather, tally: Tally, outages: Outages) -> Verdict:
     done = ledger.effects(options)
-    parked = ledger.ids(options, "state IN ('dead', 'invalid')")
+    parked = ledger.ids(options, *ledger.PARKED)
     lost = [id_ for id_ in tally.acked if id_ not in done.times and id_ not in parked]
     forgotten = tally.acked - set(ledger.ids(options))
     meanwhile = [
@@ -101,7 +107,10 @@ def _judge(options: Options, weather: Weather, tally: Tally, outages: Outages) -
         if any(since < sent and answered < until_ for since, until_ in outages)
     ]
     waits = _recoveries(tally, outages)
+    first_try = [id_ for id_ in done.doubles if done.attempt[id_] < 2]
+    in_hand = options.concurrency
     figures = {
+        "store": stores.kind(options),
         "broken": options.broken or "no",
         "mode": "stored+tx" if options.tx else "stored",
         "events": weather.events,
@@ -128,6 +137,11 @@ def _judge(options: Options, weather: Weather, tally: Tally, outages: Outages) -
     }
     if options.tx:
         holds["nothing was done twice"] = not done.doubles
+    else:
+        holds[f"what was done twice is within {len(outages)} outages x {in_hand} in hand"] = (
+            len(done.doubles) <= len(outages) * in_hand
+        )
+        holds["what was done twice was done on a later attempt"] = not first_try
     return Verdict("a server that goes down", figures, holds)
 
 

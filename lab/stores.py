@@ -1,4 +1,4 @@
-"""The databases that an experiment's inbox can be in: a file of SQLite, or one that is made on a server for it."""
+"""The databases that an experiment's inbox can be in: a file of SQLite, one made on a server for it, a Redis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WRITING = {
 
 
 def kind(options: Options) -> str:
-    """`sqlite`, `postgresql` or `mysql`."""
+    """`sqlite`, `postgresql`, `mysql` or `redis`."""
     scheme = urlsplit(options.inbox_url).scheme
     return {"postgres": "postgresql", "mariadb": "mysql"}.get(scheme, scheme)
 

@@ -1,4 +1,4 @@
-"""The same storms on PostgreSQL and MariaDB, as a server of several processes, and a PostgreSQL that goes down."""
+"""The same storms on PostgreSQL and MariaDB, as a server of several processes, and servers that go down."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.crash import Storm, crash
 from lab.options import Options
 from lab.verdict import Verdict
 
-from lab import cluster, drain, handoff, outage, race, stores, zombie
+from lab import cluster, drain, handoff, outage, own_redis, race, stores, zombie
 from support.databases import SERVERS
 
 pytestmark = pytest.mark.slow
@@ -78,6 +78,19 @@ def test_a_server_that_crashes_again_and_again_loses_nothing_and_who_does_not_as
     verdict = asyncio.run(outage.outage(WEATHER, options, tmp_path))
     lost = {"no acknowledged event is lost", "no 2xx was said while the server was down"}
     assert set(verdict.broken_lines) == (lost if broken else set()), (verdict.broken_lines, verdict.figures)
+
+
+@pytest.mark.skipif(bool(own_redis.missing()), reason=own_redis.missing() or "-")
+@pytest.mark.parametrize("broken", ["", own_redis.FORGETFUL])
+def test_a_redis_that_is_killed_again_and_again_loses_nothing_and_one_without_a_file_is_caught(
+    broken, tmp_path
+):
+    options = Options("", str(tmp_path / "effects.log"), tx=False, broken=broken)
+    verdict = asyncio.run(outage.outage(WEATHER, options, tmp_path, "redis"))
+    if broken:
+        assert "no acknowledged event is lost" in verdict.broken_lines, verdict.figures
+    else:
+        holds(verdict)
 
 
 @pytest.mark.skipif(bool(handoff.missing()), reason=handoff.missing() or "-")
