@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from . import (
     cluster,
     crash_points,
+    crowd,
     disk_full,
     drain,
     handoff,
@@ -286,6 +287,17 @@ def spool_command(spooled: bool, to: Path | None, **how: Any) -> None:
     leave_out(spools.missing())
     outage = spools.Outage(**how)
     conclude(lambda options, place: spools.spool(outage, spooled, options, place), to)
+
+
+@main.command("crowd")
+@click.option("--processes", default=8, show_default=True)
+@click.option("--seconds", default=60.0, show_default=True)
+@store_option
+@broken_option
+@json_option
+def crowd_command(processes: int, seconds: float, store: str, broken: str, to: Path | None) -> None:
+    """E20: several processes keep events in one file at once."""
+    conclude(lambda options, place: crowd.crowd(processes, seconds, options, place), to, store, broken=broken)
 
 
 @main.command("wake")

@@ -10,7 +10,7 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from hookcatch.core.errors import LeaseLost
@@ -165,6 +165,23 @@ def normal_sync(inbox: Any) -> Any:
     return inbox
 
 
+def no_turns(inbox: Any) -> Any:
+    """Leaves it to SQLite who writes next, and waits for nobody."""
+    inbox.options = dataclasses.replace(inbox.options, busy_timeout=0.0)
+    inbox._writer._lock = NoLock()
+    return inbox
+
+
+class NoLock:
+    """Keeps nobody out."""
+
+    def held(self) -> Any:
+        return nullcontext()
+
+    def close(self) -> None:
+        pass
+
+
 BROKEN: dict[str, Callable[[Any], Any]] = {
     "ack-first": AckFirst,
     "mark-first": MarkFirst,
@@ -176,6 +193,7 @@ BROKEN: dict[str, Callable[[Any], Any]] = {
     "no-guard": NoGuard,
     "no-fence": no_fence,
     "normal-sync": normal_sync,
+    "no-turns": no_turns,
 }
 
 
