@@ -11,10 +11,10 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from hookcatch.core.errors import ConfigurationError, HookcatchError
 from hookcatch.core.model import Accepted, Claim, Duplicate, Duplicates, Lease, NewEvent, Run
 from hookcatch.core.ports import Clock, Transaction
-from hookcatch.inbox.locks import WriteLock
+from hookcatch.inbox.locks import NoLock, WriteLock
 from hookcatch.inbox.shared import migrations
 from hookcatch.inbox.shared.dialect import Db
-from hookcatch.inbox.shared.inbox import NoLock, ServerInbox, ServerOptions
+from hookcatch.inbox.shared.inbox import ServerInbox, ServerOptions
 from hookcatch.inbox.spool import Spool, SpooledInbox
 from hookcatch.inbox.writer import Lock
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 if sys.platform == "win32":  # pragma: no cover - SQLite's own lock does it there, less fairly
     EXCLUSIVE, SHARED, NOW, UNLOCK = 2, 1, 4, 8
@@ -125,3 +125,14 @@ class Turn:
 
 def _open(paths: tuple[str, ...]) -> tuple[int, ...]:
     return tuple([os.open(path, _FLAGS, 0o600) for path in paths])
+
+
+class NoLock:
+    """The server keeps writers apart by itself."""
+
+    def held(self) -> AbstractContextManager[None]:
+        """Nothing to wait for."""
+        return nullcontext()
+
+    def close(self) -> None:
+        """Nothing to let go of."""

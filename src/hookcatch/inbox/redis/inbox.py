@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeVar
@@ -32,6 +31,7 @@ from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Response
 from hookcatch.inbox.forks import Forking, watch
 from hookcatch.inbox.listeners import Listeners
+from hookcatch.inbox.locks import NoLock
 from hookcatch.inbox.shared.clock import ServerClock
 from hookcatch.inbox.writer import Writer
 
@@ -63,17 +63,6 @@ class RedisOptions:
     durability: Literal["strict", "best_effort"] = "strict"
     server_clock: bool = True
     prefix: str = "hookcatch"
-
-
-class _NoLock:
-    """A script is alone in the server."""
-
-    def held(self) -> AbstractContextManager[None]:
-        """Nothing to wait for."""
-        return nullcontext()
-
-    def close(self) -> None:
-        """Nothing to let go of."""
 
 
 class RedisInbox(Forking):
@@ -109,7 +98,7 @@ class RedisInbox(Forking):
     def _hand(self) -> Writer[Link]:
         return Writer(
             partial(Link, self.server, self._clock),
-            _NoLock(),
+            NoLock(),
             on_due=self._listeners,
             on_full=_nothing,
             explain=explained,

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -31,6 +30,7 @@ from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Response
 from hookcatch.inbox.forks import Forking, watch
 from hookcatch.inbox.listeners import Listeners
+from hookcatch.inbox.locks import NoLock
 from hookcatch.inbox.writer import Lock, Writer
 
 from . import lanes, migrations, ops, queries, rows, secrets
@@ -61,17 +61,6 @@ class ServerOptions:
     durability: Literal["strict", "best_effort"] = "strict"
     server_clock: bool = True
     notify: bool = True
-
-
-class NoLock:
-    """The server keeps writers apart by itself."""
-
-    def held(self) -> AbstractContextManager[None]:
-        """Nothing to wait for."""
-        return nullcontext()
-
-    def close(self) -> None:
-        """Nothing to let go of."""
 
 
 class ServerInbox(Forking):
