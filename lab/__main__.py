@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from . import (
+    clocks,
     cluster,
     crash_points,
     crowd,
@@ -287,6 +288,15 @@ def spool_command(spooled: bool, to: Path | None, **how: Any) -> None:
     leave_out(spools.missing())
     outage = spools.Outage(**how)
     conclude(lambda options, place: spools.spool(outage, spooled, options, place), to)
+
+
+@main.command("clocks")
+@store_option
+@broken_option
+@json_option
+def clocks_command(store: str, broken: str, to: Path | None) -> None:
+    """E15: a worker's clock jumps by an hour and by ten years, either way, and it is killed."""
+    conclude(lambda options, place: clocks.clocks(clocks.JUMPS, options, place), to, store, broken=broken)
 
 
 @main.command("crowd")

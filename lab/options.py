@@ -17,7 +17,8 @@ class Options:
 
     `db` is the inbox's file, unless `server` is the URL of a database that has it; `ledger` is the file of effects
     outside of it; `tx` says which of them handlers write to. `before` and `after` are seconds of work on either
-    side of the effect. `broken` names one of lab.broken. With `order`
+    side of the effect. `broken` names one of lab.broken. `clock` is a
+    file that says how many seconds the app's clock is off. With `order`
     events of a key are in order, and `stale` as it says. Other names are those of Hookcatch and of its sources.
     """
 
@@ -36,6 +37,7 @@ class Options:
     spool: str = ""
     order: bool = False
     stale: str = "run"
+    clock: str = ""
 
     @property
     def inbox_url(self) -> str:

@@ -11,6 +11,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 from hookcatch import Event, Hookcatch, Retry, Transaction
@@ -26,16 +27,29 @@ from .options import SECRET, Options, from_environ
 
 def build(options: Options, wrapped: Callable[[Any], Any] = lambda inbox: inbox) -> Hookcatch:
     """The app, whole or broken on purpose, with its inbox wrapped in something."""
-    inbox = wrapped(broken(options.broken, open_inbox(options.inbox_url, clock=time.time)))
+    clock = clock_of(options)
+    inbox = wrapped(broken(options.broken, open_inbox(options.inbox_url, clock=clock)))
     spool = Spool(options.spool, disk_floor=0) if options.spool else None
     hooks = Hookcatch(
-        inbox, spool=spool, concurrency=options.concurrency, worker=options.worker, lease=options.lease
+        inbox,
+        spool=spool,
+        concurrency=options.concurrency,
+        worker=options.worker,
+        lease=options.lease,
+        clock=clock,
     )
     if options.order:
         register_in_order(hooks, options)
     else:
         register(hooks, options)
     return hooks
+
+
+def clock_of(options: Options) -> Callable[[], float]:
+    """The machine's clock, or one that is off."""
+    if not options.clock:
+        return time.time
+    return lambda: time.time() + float(Path(options.clock).read_text() or 0)
 
 
 def order_of(options: Options) -> Order:

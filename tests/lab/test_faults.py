@@ -13,7 +13,7 @@ from lab.options import Options
 from lab.processes import SERVERS
 from lab.verdict import Verdict
 
-from lab import crowd, disk_full, drain, malformed, poison, race, spool, strace_ack, zombie
+from lab import clocks, crowd, disk_full, drain, malformed, poison, race, spool, strace_ack, zombie
 from support.databases import POSTGRES
 
 Experiment = Callable[[Options, Path], Coroutine[Any, Any, Verdict]]
@@ -96,6 +96,11 @@ def test_a_build_that_looks_before_it_inserts_is_caught(run):
 def test_no_malformed_request_is_a_5xx_or_hangs_or_costs_memory(run, server):
     n = {"uvicorn": 1500, "gunicorn": 800, "gunicorn-sync": 150}.get(server, 300)
     holds(run(lambda options, place: malformed.malformed(n, server, 7, options, place)))
+
+
+@pytest.mark.slow
+def test_what_a_worker_held_whose_clock_jumped_ten_years_ahead_is_taken_over_and_done_once(run):
+    holds(run(lambda options, place: clocks.clocks([clocks.DECADE], options, place)))
 
 
 def test_processes_that_write_to_one_file_at_once_are_refused_nothing_and_lose_nothing(run):

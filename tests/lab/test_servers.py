@@ -13,7 +13,7 @@ from lab.crash import Storm, crash
 from lab.options import Options
 from lab.verdict import Verdict
 
-from lab import cluster, drain, handoff, outage, own_redis, race, stores, zombie
+from lab import clocks, cluster, drain, handoff, outage, own_redis, race, stores, zombie
 from support.databases import SERVERS
 
 pytestmark = pytest.mark.slow
@@ -50,6 +50,10 @@ def test_in_a_storm_of_kills_what_is_done_in_the_transaction_is_done_once(on, na
 
 def test_a_worker_that_slept_past_its_leases_can_commit_nothing(on, tmp_path):
     holds(asyncio.run(zombie.zombie(20, on(), tmp_path)))
+
+
+def test_what_a_worker_held_whose_clock_jumped_ten_years_back_is_taken_over_and_done_once(on, tmp_path):
+    holds(asyncio.run(clocks.clocks([-clocks.DECADE], on(), tmp_path)))
 
 
 def test_a_build_without_a_fence_is_caught(on, tmp_path):
