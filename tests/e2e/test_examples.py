@@ -81,7 +81,7 @@ def test_the_demo_sees_what_is_done_twice(tmp_path, monkeypatch):
     other.execute("INSERT INTO orders VALUES (?, ?, ?)", (event.id, order.id, str(order.total)))
     other.commit()
     other.close()
-    time.sleep(0.02)
+    time.sleep(0.1)
 
 
 @hooks.on("charge.succeeded", source="stripe")"""

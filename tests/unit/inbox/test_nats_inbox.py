@@ -23,9 +23,8 @@ from hookcatch.core.errors import ConfigurationError, InboxUnavailable, MissingE
 from hookcatch.core.model import Accepted, Claim, Close, Duplicate, Lane
 from hookcatch.core.ports import Query, Retention
 from hookcatch.core.secret import Secret
-from hookcatch.inbox import open_inbox
+from hookcatch.inbox import forks, open_inbox
 from hookcatch.inbox.jetstream import bodies, codec, commit, engine, follow, options, snapshots, streams
-from hookcatch.inbox.jetstream import inbox as jetstream
 from hookcatch.inbox.jetstream.inbox import NatsInbox
 from support.jetstream import NATS, NatsServer
 
@@ -546,7 +545,7 @@ def _patiently(what):
 
 LEASES = """
 import sys, time
-from hookcatch.inbox import open_inbox
+from hookcatch.inbox import forks, open_inbox
 inbox = open_inbox(sys.argv[1], clock=time.time)
 inbox.open()
 print("ready", flush=True)
@@ -624,6 +623,6 @@ def test_a_fork_begins_afresh_and_leaves_its_parent_alone(make):
     assert os.waitstatus_to_exitcode(status) == 0
     assert accept(inbox, "again").seq == 3
     assert inbox.counts() == {("shop", "pending"): 3}
-    jetstream._forget_all()  # what the child did, here
+    forks.after_in_child()  # what the child did, here
     assert accept(inbox, "a").seq == 4
     inbox._inherited[0].close()

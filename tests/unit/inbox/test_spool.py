@@ -24,7 +24,7 @@ from hookcatch.core.errors import ConfigurationError, InboxUnavailable, InboxUnr
 from hookcatch.core.flow import receive
 from hookcatch.core.model import Accepted, Claim, Close, Duplicate, Duplicates, Lane, Run, Standing
 from hookcatch.core.ports import Query
-from hookcatch.inbox import behind_spool, open_inbox, spool, spool_file
+from hookcatch.inbox import behind_spool, forks, open_inbox, spool
 from hookcatch.inbox.locks import Turn
 from hookcatch.inbox.memory import MemoryInbox
 from hookcatch.inbox.passing import Passing
@@ -455,9 +455,8 @@ def test_a_forked_child_starts_with_a_thread_of_its_own_and_nothing_under_way(ma
     inbox._end.set()  # the same without a fork, so that it can be looked at
     inbox._thread.join()
     writer = inbox.spool._writer._thread
-    spool_file._before_fork()
-    spool_file._after_fork_in_child()
-    spool._after_fork_in_child()
+    forks.before()
+    forks.after_in_child()
     assert inbox.spool._writer._thread is not writer
     assert not inbox._under_way
     assert inbox._thread is None
