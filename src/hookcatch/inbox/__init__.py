@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -110,9 +111,7 @@ def _nats(url: str, clock: Clock) -> Inbox:
         "server_clock": _yes,
         "snapshot_every": _positive,
     }
-    parts = urlsplit(url)
-    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without a password
-    return NatsInbox(url, clock=clock, options=NatsOptions(**_options(shown, types)))
+    return NatsInbox(url, clock=clock, options=NatsOptions(**_options(url, types)))
 
 
 def _server_options(url: str, scheme: str) -> tuple[str, ServerOptions]:
@@ -157,13 +156,14 @@ def _always(value: str) -> str:
 
 def _options(url: str, types: dict[str, Callable[[str], Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    shown = re.sub(r"//[^/?]*@", "//", url)  # without a password
     for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True):
         if name not in types:
-            raise ConfigurationError(f"{url!r}: no option is called {name!r}: there are {', '.join(types)}")
+            raise ConfigurationError(f"{shown!r}: no option is called {name!r}: there are {', '.join(types)}")
         try:
             found[name] = types[name](value)
         except ValueError:
-            raise ConfigurationError(f"{url!r}: {name} cannot be {value!r}") from None
+            raise ConfigurationError(f"{shown!r}: {name} cannot be {value!r}") from None
     return found
 
 

@@ -66,6 +66,13 @@ def test_a_wrong_option_is_refused_by_name(url, why):
         open_inbox(url, clock=time.time)
 
 
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql", "redis", "nats"])
+def test_a_wrong_option_does_not_show_the_password(scheme):
+    with pytest.raises(ConfigurationError, match="durability cannot be 'some'") as why:
+        open_inbox(f"{scheme}://u:se@cret@host/shop?durability=some", clock=time.time)
+    assert "cret" not in str(why.value)
+
+
 def test_the_memory_inbox_loads_no_database():
     code = "import sys, hookcatch.inbox as i; i.open_inbox('memory:', clock=id); sys.exit('sqlite3' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
