@@ -14,7 +14,7 @@ from .core.order import Order
 def order_of(name: str, wishes: Mapping[str, Any], ack: Ack) -> Order:
     """A source's order, checked. Raises ConfigurationError with what to change."""
     order = Order(**wishes)
-    for why in _contradictions(wishes, order):
+    for why in (*_misspelt(wishes, order), *_contradictions(wishes, order)):
         raise ConfigurationError(f"source {name!r}: {why}")
     if wishes and ack != "stored":
         raise ConfigurationError(
@@ -34,9 +34,10 @@ def check_replies(name: str, order: Order, handlers: tuple[Handler, ...]) -> Non
             )
 
 
-def _contradictions(wishes: Mapping[str, Any], order: Order) -> Iterator[str]:
+def _misspelt(wishes: Mapping[str, Any], order: Order) -> Iterator[str]:
+    """What is wrong with each wish by itself."""
     for path in ("order_by", "concurrency_key", "version"):
-        if path in wishes and not (isinstance(wishes[path], str) and wishes[path]):
+        if path in wishes and not _is_path(wishes[path]):
             yield f'{path} is a path in the payload, as "data.object.id", not {wishes[path]!r}'
     if order.concurrency is not None and (type(order.concurrency) is not int or order.concurrency < 1):
         yield f"concurrency is a number of events, 1 or more, not {order.concurrency!r}"
@@ -44,6 +45,15 @@ def _contradictions(wishes: Mapping[str, Any], order: Order) -> Iterator[str]:
         type(order.debounce) in (int, float) and 0 < order.debounce < float("inf")
     ):
         yield f"debounce is a number of seconds, more than 0, not {order.debounce!r}"
+
+
+def _is_path(wish: object) -> bool:
+    """One with a step that is empty would be found in no payload, and so order nothing without a word."""
+    return isinstance(wish, str) and all(wish.split("."))
+
+
+def _contradictions(wishes: Mapping[str, Any], order: Order) -> Iterator[str]:
+    """What two wishes say together."""
     if order.concurrency_key and order.order_by:
         yield "order_by has one event of a key in work at a time already: leave out concurrency_key"
     if order.concurrency_key and order.concurrency is None:

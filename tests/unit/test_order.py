@@ -43,6 +43,8 @@ def test_wishes_are_heard():
     [
         ({"order_by": ""}, "order_by is a path in the payload"),
         ({"order_by": 7}, "order_by is a path in the payload"),
+        ({"order_by": "data..id"}, "order_by is a path in the payload"),
+        ({"concurrency_key": "data.", "concurrency": 2}, "concurrency_key is a path in the payload"),
         ({"order_by": "id", "version": ""}, "version is a path in the payload"),
         ({"concurrency": 0}, "concurrency is a number of events, 1 or more"),
         ({"concurrency": True}, "concurrency is a number of events, 1 or more"),
