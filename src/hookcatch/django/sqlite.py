@@ -10,7 +10,7 @@ from typing import Any
 
 from hookcatch.core.errors import ConfigurationError
 from hookcatch.inbox import disk
-from hookcatch.inbox.shared.dialect import COUNT, LEARN, RECORD, Dialect, ask
+from hookcatch.inbox.shared.dialect import COUNT, LEARN, RERUN, Dialect, ask
 from hookcatch.inbox.shared.migrations import Schema
 
 _SQLITE_1 = """
@@ -124,7 +124,7 @@ def _check(connection: Any) -> str:
 
 DIALECT = Dialect(
     count=COUNT,
-    record=RECORD,
+    rerun=RERUN,
     learn=LEARN,
     returns=True,
     reserve="",

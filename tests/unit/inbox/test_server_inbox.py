@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from hookcatch.core.errors import ConfigurationError, InboxUnavailable
-from hookcatch.core.model import Accepted, Claim, Duplicate, Duplicates, Run
+from hookcatch.core.errors import ConfigurationError, InboxUnavailable, LeaseLost
+from hookcatch.core.model import Accepted, Claim, Close, Duplicate, Duplicates, Run
 from hookcatch.inbox import open_inbox
 from hookcatch.inbox.shared.dialect import RUNS
 from hookcatch.inbox.shared.link import Link
@@ -234,6 +234,35 @@ def test_deliveries_that_come_together_are_one_statement_where_the_server_has_on
     assert (second[0].seq, second[0].conflict) == (1, True)
     assert [inbox.get(answer.seq)[0].id for answer in (*first, *last)] == ["a", "b", "c"]
     assert said.count("INSERT") == (1 if server.name == "PostgreSQL" else 4)
+    inbox.close()
+
+
+def test_leases_that_end_together_are_one_statement_where_the_server_has_one_and_their_runs_are(
+    server, tmp_path
+):
+    inbox = opened(server, tmp_path)
+    inbox.accept([event("a"), event("b")]).result()
+    leases = inbox.lease(token="w", limit=9, now=1000.0, until=1060.0).result()
+    with at_once(inbox) as said:
+        ends = [inbox.settle(lease, [Run("handle", "succeeded", 1)], Close("succeeded")) for lease in leases]
+    assert [end.result() for end in ends] == [None] * 3
+    assert said.count("UPDATE") == (1 if server.name == "PostgreSQL" else 3)
+    assert said.count("INSERT") == 1
+    inbox.close()
+
+
+def test_what_is_said_twice_about_one_lease_is_said_in_its_order(server, tmp_path):
+    inbox = opened(server, tmp_path)
+    inbox.accept([event("a")]).result()
+    one, other = inbox.lease(token="w", limit=9, now=1000.0, until=1060.0).result()
+    with at_once(inbox):
+        ends = [
+            inbox.settle(one, [Run("first", "succeeded", 1)], Close("pending", run_at=2000.0)),
+            inbox.settle(other, [], Close("succeeded")),
+            inbox.settle(one, [Run("second", "succeeded", 1)], Close("succeeded")),
+        ]
+    assert [type(end.exception()) for end in ends] == [type(None), type(None), LeaseLost]
+    assert [run.handler for run in inbox.get(one.event.seq)[1]] == ["first"]
     inbox.close()
 
 

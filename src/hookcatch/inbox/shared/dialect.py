@@ -25,9 +25,8 @@ KNOWN = "seq, duplicates, state, at, leased_at, has_body, body_hash, replayed_co
 _VALUES = f"({', '.join(['%s'] * (COLUMNS.count(',') - 6))}, 1, 0, 0, 0, 0, 0, '')"
 _INSERT = f"INSERT INTO {EVENTS} ({COLUMNS}) VALUES "
 _NUMBERED = f"INSERT INTO {EVENTS} (seq, {COLUMNS}) VALUES "
-_RUN = f"""INSERT INTO {RUNS}
-(event_id, run_key, handler, state, attempts, run_at, error, started_at, finished_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+_RUN_COLUMNS = "event_id, run_key, handler, state, attempts, run_at, error, started_at, finished_at"
+_RUN = f"INSERT INTO {RUNS} ({_RUN_COLUMNS}) VALUES "
 # MySQL sets from left to right, and sees what it has set: `state` changes last
 _RUN_FACTS = ("attempts", "run_at", "error", "started_at", "finished_at", "state")
 
@@ -35,14 +34,22 @@ COUNT = f"""
 ON CONFLICT (event_key) DO UPDATE SET duplicates = {EVENTS}.duplicates + 1,
 conflicts = {EVENTS}.conflicts + CASE WHEN {EVENTS}.body_hash <> excluded.body_hash THEN 1 ELSE 0 END
 RETURNING {KNOWN}, event_key"""
-RECORD = f"""{_RUN} ON CONFLICT (event_id, run_key) DO UPDATE SET
+RERUN = f"""
+ON CONFLICT (event_id, run_key) DO UPDATE SET
 {", ".join(f"{name} = excluded.{name}" for name in _RUN_FACTS)} WHERE {RUNS}.state <> 'succeeded'"""
 
 _COUNT_MYSQL = """
 ON DUPLICATE KEY UPDATE duplicates = duplicates + 1,
 conflicts = conflicts + CASE WHEN body_hash <> VALUES(body_hash) THEN 1 ELSE 0 END, seq = LAST_INSERT_ID(seq)"""
-_RECORD_MYSQL = f"""{_RUN} ON DUPLICATE KEY UPDATE
+_RERUN_MYSQL = f"""
+ON DUPLICATE KEY UPDATE
 {", ".join(f"{name} = CASE state WHEN 'succeeded' THEN {name} ELSE VALUES({name}) END" for name in _RUN_FACTS)}"""
+
+_LEAVE = f"""UPDATE {EVENTS} e SET at = g.at, error = g.error, reply = COALESCE(g.reply, e.reply),
+lost = e.lost * g.keeps_lost, lease_token = NULL, leased_at = NULL, state = g.state
+FROM unnest(%s::float8[], %s::text[], %s::text[], %s::int[], %s::text[], %s::bigint[], %s::text[])
+AS g (at, error, reply, keeps_lost, state, seq, token)
+WHERE e.seq = g.seq AND e.lease_token = g.token AND e.state IN ('running', 'handling') RETURNING e.seq"""
 
 _LEARN = f"INTO {SECRETS} (secret_key, source, tenant, secret) VALUES (%s, %s, %s, %s)"
 LEARN = f"INSERT {_LEARN} ON CONFLICT DO NOTHING"
@@ -64,7 +71,7 @@ class Dialect:
 
     Attributes:
         count: the end of an insert, which makes a copy count. `returns` says that it answers KNOWN and the key.
-        record: inserts a run or brings it up to date, unless it has succeeded.
+        rerun: the end of an insert of runs, which brings up to date what is there, unless it has succeeded.
         learn: inserts a secret, unless there is one.
         reserve: answers as many new values of `seq` as it is told; empty where that cannot be asked, or where nobody
             needs it because one writer locks the whole database.
@@ -76,10 +83,11 @@ class Dialect:
         now: the server's clock, in seconds since the epoch.
         check: why a commit would not survive, or `""`; raises ConfigurationError for what nobody can want.
         notify: tells other processes that there are events, and who tells it; empty where that cannot be said.
+        leave: ends leases in one statement, which answers whose it did end; empty where that takes one each.
     """
 
     count: str
-    record: str
+    rerun: str
     learn: str
     returns: bool
     reserve: str
@@ -91,11 +99,16 @@ class Dialect:
     now: str
     check: Callable[[Any], str]
     notify: str = ""
+    leave: str = ""
 
     def accept(self, number: int = 1, *, numbered: bool = False) -> str:
         """Inserts events or counts their copies, in one statement; `numbered` ones bring their `seq`."""
         insert, values = (_NUMBERED, f"(%s, {_VALUES[1:]}") if numbered else (_INSERT, _VALUES)
         return insert + ", ".join([values] * number) + self.count
+
+    def record(self, number: int = 1) -> str:
+        """Writes runs down."""
+        return _RUN + ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, %s)"] * number) + self.rerun
 
 
 def ask(connection: Any, sql: str) -> Any:
@@ -139,7 +152,7 @@ def _check_mysql(connection: Any) -> str:
 
 POSTGRES = Dialect(
     count=COUNT,
-    record=RECORD,
+    rerun=RERUN,
     learn=LEARN,
     returns=True,
     reserve=f"SELECT nextval(pg_get_serial_sequence('{EVENTS}', 'seq')) FROM generate_series(1, %s)",
@@ -158,10 +171,11 @@ POSTGRES = Dialect(
     now="SELECT EXTRACT(EPOCH FROM clock_timestamp())",
     check=_check_postgres,
     notify=NOTIFY,
+    leave=_LEAVE,
 )
 MYSQL = Dialect(
     count=_COUNT_MYSQL,
-    record=_RECORD_MYSQL,
+    rerun=_RERUN_MYSQL,
     learn=f"INSERT IGNORE {_LEARN}",
     returns=False,
     reserve="",

@@ -238,7 +238,7 @@ class ServerInbox(Forking):
         """See `Inbox.settle`."""
         now, runs, close = self._clock(), self._clock.there(tuple(runs)), self._clock.there(close)
         return self._write(
-            lambda db: ops.settle(db, lease, runs, close, now),
+            ops.Settle(lease, runs, close, now),
             wakes=close is not None and close.state == "pending",
         )
 

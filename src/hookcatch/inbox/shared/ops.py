@@ -49,6 +49,9 @@ WHERE seq = %s AND (state = 'relayed' OR (state = 'running' AND lease_token = %s
 PARK = f"""UPDATE {EVENTS} SET lost = %s, at = %s, error = '{rules.WORKER_LOST}', lease_token = NULL,
 leased_at = NULL, state = 'dead' WHERE seq = %s"""
 
+LEAVE_SEQ = 5
+"""Where LEAVE is told which event."""
+
 AT_ONCE = 500
 """Events a statement; SQLite takes 32,766 values."""
 
@@ -66,24 +69,67 @@ class Accept:
         return self.here(accept(db, self.events, self.claim, self.duplicates))
 
 
-def together(db: Db, batch: Sequence[Callable[[Any], Any]]) -> list[Any]:
-    """Do the ops of a batch in order; those that accept, and stand side by side, in one statement if they can."""
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The op that ends a lease, or writes runs down under it. Those that come together can be one statement."""
+
+    lease: Lease
+    runs: Sequence[Run]
+    close: Close | None
+    now: float
+
+    def __call__(self, db: Db) -> LeaseLost | None:
+        return settle(db, self.lease, self.runs, self.close, self.now)
+
+
+Op = Callable[[Any], Any]
+
+
+def together(db: Db, batch: Sequence[Op]) -> list[Any]:
+    """Do the ops of a batch in order; those of one kind that stand side by side in one statement, if they can."""
     results: list[Any] = []
     for kind, side_by_side in groupby(batch, _kind):
         some = list(side_by_side)
-        accepts = [] if kind is None else [one for one in some if isinstance(one, Accept)]
-        events = [event for one in accepts for event in one.events]
-        if len(accepts) > 1 and db.dialect.returns and _are_unlike(events):
-            answers = iter(accept(db, events, None, accepts[0].duplicates))
-            results += [one.here(tuple(islice(answers, len(one.events)))) for one in accepts]
-        else:
-            results += [one(db) for one in some]
+        answers: list[Any] | None = None
+        if kind is not None and len(some) > 1:
+            answers = _settled_at_once(db, some) if kind is Settle else _accepted_at_once(db, some)
+        results += [one(db) for one in some] if answers is None else answers
     return results
 
 
-def _kind(op: Callable[[Any], Any]) -> Duplicates | None:
-    """What deliveries have to have in common."""
-    return op.duplicates if isinstance(op, Accept) and op.claim is None else None
+def _kind(op: Op) -> object:
+    """What ops have to have in common to be one statement; None for those that cannot be."""
+    if isinstance(op, Accept) and op.claim is None:
+        return op.duplicates
+    if isinstance(op, Settle) and op.close is not None and not _leaves_lane(op.lease.event, op.close):
+        return Settle
+    return None
+
+
+def _accepted_at_once(db: Db, accepts: Sequence[Accept]) -> list[Any] | None:
+    events = [event for one in accepts for event in one.events]
+    if not db.dialect.returns or not _are_unlike(events):
+        return None
+    answers = iter(accept(db, events, None, accepts[0].duplicates))
+    return [one.here(tuple(islice(answers, len(one.events)))) for one in accepts]
+
+
+def _settled_at_once(db: Db, settles: Sequence[Settle]) -> list[LeaseLost | None] | None:
+    seqs = {one.lease.event.seq for one in settles}
+    if len(seqs) < len(settles):
+        return None
+    # in the order in which `accept` writes: see there
+    ordered = sorted(settles, key=lambda one: rows.key_of(one.lease.event))
+    leaving = [_leaving(one.lease, one.close, one.now) for one in ordered if one.close is not None]
+    if db.dialect.leave:
+        columns = [list(column) for column in zip(*leaving, strict=True)]
+        held = {int(seq) for (seq,) in db.execute(db.dialect.leave, columns).fetchall()}
+    else:
+        held = {values[LEAVE_SEQ] for values in leaving if db.execute(LEAVE, values).rowcount == 1}
+    record(
+        db, [(one.lease.event.seq, run) for one in ordered if one.lease.event.seq in held for run in one.runs]
+    )
+    return [None if one.lease.event.seq in held else _lease_lost(one.lease) for one in settles]
 
 
 def accept(
@@ -321,15 +367,21 @@ def _fence(lease: Lease) -> tuple[int, str]:
 def settle(db: Db, lease: Lease, runs: Sequence[Run], close: Close | None, now: float) -> LeaseLost | None:
     """Record runs, and give the lease back; LeaseLost is an answer, not an error: the batch goes on."""
     if not (_lock(db, lease) if close is None else _leave(db, lease, close, now)):
-        return LeaseLost(f"event {lease.event.seq} is in other hands")
-    record(db, lease.event.seq, runs)
+        return _lease_lost(lease)
+    record(db, [(lease.event.seq, run) for run in runs])
     return None
 
 
-def record(db: Db, seq: int, runs: Sequence[Run]) -> None:
-    """Write runs down."""
-    for run in runs:
-        db.execute(db.dialect.record, rows.run_row(seq, run))
+def _lease_lost(lease: Lease) -> LeaseLost:
+    return LeaseLost(f"event {lease.event.seq} is in other hands")
+
+
+def record(db: Db, runs: Sequence[tuple[int, Run]]) -> None:
+    """Write runs of events down."""
+    for start in range(0, len(runs), AT_ONCE):
+        some = runs[start : start + AT_ONCE]
+        values = [value for seq, run in some for value in rows.run_row(seq, run)]
+        db.execute(db.dialect.record(len(some)), values)
 
 
 def holds(db: Db, lease: Lease) -> bool:
@@ -341,7 +393,7 @@ def mark(db: Db, lease: Lease, run: Run) -> bool:
     """Record a run under the fence, which nobody else can take from here to the commit; whether it is held."""
     if not _lock(db, lease):
         return False
-    record(db, lease.event.seq, [run])
+    record(db, [(lease.event.seq, run)])
     return True
 
 
@@ -352,14 +404,22 @@ def _lock(db: Db, lease: Lease) -> bool:
 
 
 def _leave(db: Db, lease: Lease, close: Close, now: float) -> bool:
-    at = now if close.state in ENDED or close.run_at is None else close.run_at
-    keeps_lost = int(close.state == "relayed")
-    leaving = (at, text(close.error), reply(close.reply), keeps_lost, close.state, *_fence(lease))
-    if db.execute(LEAVE, leaving).rowcount != 1:
+    if db.execute(LEAVE, _leaving(lease, close, now)).rowcount != 1:
         return False
-    if close.state != "relayed":
+    if _leaves_lane(lease.event, close):
         lanes.leave(db, [lease.event])
     return True
+
+
+def _leaving(lease: Lease, close: Close, now: float) -> tuple[Any, ...]:
+    """What LEAVE is told."""
+    at = now if close.state in ENDED or close.run_at is None else close.run_at
+    keeps_lost = int(close.state == "relayed")
+    return (at, text(close.error), reply(close.reply), keeps_lost, close.state, *_fence(lease))
+
+
+def _leaves_lane(event: StoredEvent, close: Close) -> bool:
+    return event.lane is not None and close.state != "relayed"
 
 
 def release(db: Db, leases: Sequence[Lease], now: float) -> None:

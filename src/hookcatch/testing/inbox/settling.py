@@ -11,7 +11,8 @@ from hookcatch.core.model import (
     EventState,
     Run,
 )
-from hookcatch.core.ports import Inbox
+from hookcatch.core.ports import Inbox, Query
+from hookcatch.core.wire import Response
 
 from .base import Base, FakeClock, Maker, accept, end, lease, stored
 
@@ -66,6 +67,39 @@ class Settling(Base):
         later = Run("b", "dead", 2, error="no")
         inbox.settle(held, [later], Close("dead")).result()
         assert list(inbox.get(1)[1]) == [runs[1], later]
+
+    def test_leases_that_end_together_end_each_in_its_own_way(
+        self, inbox: Inbox, event: Maker, clock: FakeClock
+    ) -> None:
+        accept(inbox, event("late"))
+        (late,) = lease(inbox, clock.now)
+        accept(inbox, *map(event, ("done", "again", "failed", "plain")))
+        clock.now = late.until + 1
+        leases = {held.event.id: held for held in lease(inbox, clock.now)}
+        reply = Response(200, b"said")
+        done = Run("a", "succeeded", 1, started_at=1.0, finished_at=2.0)
+        tried = Run("a", "retry", 1, run_at=2000.0, error="\u20ac\ud800")
+        ends = [
+            inbox.settle(leases["done"], [done, Run("b", "succeeded", 1)], Close("succeeded", reply=reply)),
+            inbox.settle(late, [Run("late", "succeeded", 1)], Close("succeeded")),
+            inbox.settle(leases["again"], [tried], Close("pending", run_at=2000.0)),
+            inbox.settle(leases["failed"], [], Close("dead", error="no")),
+            inbox.settle(leases["plain"], [done], Close("succeeded")),
+        ]
+        assert [type(one.exception()) for one in ends] == [type(None), LeaseLost, *[type(None)] * 3]
+        kept = {one.id: one for one in inbox.find(Query())}
+        assert {id: (one.state, one.error) for id, one in kept.items()} == {
+            "late": ("running", ""),
+            "done": ("succeeded", ""),
+            "again": ("pending", ""),
+            "failed": ("dead", "no"),
+            "plain": ("succeeded", ""),
+        }
+        assert (kept["again"].run_at, kept["plain"].finished_at) == (2000.0, clock.now)
+        assert inbox.state_of(kept["done"].seq) == ("succeeded", reply)
+        runs = {id: [run.handler for run in inbox.get(one.seq)[1]] for id, one in kept.items()}
+        assert runs == {"late": [], "done": ["a", "b"], "again": ["a"], "failed": [], "plain": ["a"]}
+        assert inbox.get(kept["again"].seq)[1] == [tried]
 
     def test_runs_can_be_recorded_while_the_lease_is_kept(
         self, inbox: Inbox, event: Maker, clock: FakeClock
