@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from hookcatch.core.errors import ConfigurationError
 
 from .ear import NOTIFY
+from .front import Front
 
 EVENTS = "hookcatch_event"
 RUNS = "hookcatch_run"
@@ -59,6 +60,7 @@ class Db(Protocol):
     """An open transaction, as the inbox's statements see it."""
 
     dialect: Dialect
+    front: Front
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> Any:
         """A cursor that has done it."""

@@ -37,6 +37,7 @@ from . import lanes, migrations, ops, queries, rows, secrets
 from .clock import ServerClock
 from .dialect import Db
 from .driver import Driver
+from .front import Front
 from .hints import Hints
 from .link import Link, ReadingLink, close_quietly
 from .text import digest
@@ -94,8 +95,9 @@ class ServerInbox(Forking):
         self._opening = threading.Lock()
         self._opened = False
         self._inherited: list[Link | None] = []
-        self._writer = self._hand(partial(Link, driver, self._clock), lock)
-        self._reader = self._hand(partial(ReadingLink, driver, self._clock), NoLock())
+        front = Front()
+        self._writer = self._hand(partial(Link, driver, self._clock, front), lock)
+        self._reader = self._hand(partial(ReadingLink, driver, self._clock, front), NoLock())
         self._hints = Hints(self._say, driver.ear if options.notify else None, self._listeners)
         watch(self)
 

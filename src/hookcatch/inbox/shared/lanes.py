@@ -81,9 +81,12 @@ def _room(db: Db, source: str, limit: int, cap: int | None) -> int:
 
 def _free(db: Db, limit: int, now: float, of: str, named: tuple[str, ...]) -> list[Row]:
     """Up to `limit` rows that are due and nobody stands in the way of, earliest first."""
-    where = f"WHERE {_PENDING} AND at <= %s {of}"
+    where = f"WHERE {_PENDING} AND at >= %s AND at <= %s {of}"
     end = f"ORDER BY at, seq LIMIT %s {db.dialect.skip_locked}"
-    page = list(db.execute(f"{_FULL} {where} {end}", (now, *named, limit)).fetchall())
+    whose = "".join(named)
+    start = db.front.start(whose)
+    page = list(db.execute(f"{_FULL} {where} {end}", (start, now, *named, limit)).fetchall())
+    db.front.reached(whose, start, page[0][rows.AT] if page else now, now)
     if all(row[rows.LANE] is None for row in page):
         return page
     serialise(db)
@@ -92,7 +95,7 @@ def _free(db: Db, limit: int, now: float, of: str, named: tuple[str, ...]) -> li
     while len(found) < limit and len(page) == asked:
         at, seq, asked = page[-1][rows.AT], page[-1][0], PAGE
         after = "AND at >= %s AND (at > %s OR seq > %s) "
-        values: tuple[Any, ...] = (now, *named, at, at, seq)
+        values: tuple[Any, ...] = (start, now, *named, at, at, seq)
         is_enough = len(places.behind) >= rules.PASSES
         if is_enough:  # of the lanes in which somebody is behind: see what else there is, and let that do
             after += f"AND (lane IS NULL OR lane NOT IN ({', '.join(['%s'] * len(places.crowded))})) "
@@ -182,9 +185,14 @@ def call_up(db: Db, lanes: Sequence[tuple[str | None, int]]) -> None:
         serialise(db)
     for lane, limit in lanes:
         in_work = 0 if limit == 1 else int(db.execute(_COUNT, (lane,)).fetchone()[0])
-        sql = f"SELECT seq FROM {EVENTS} WHERE lane = %s AND state = 'pending' AND behind = 1 ORDER BY seq LIMIT %s"
+        sql = (
+            f"SELECT seq, at FROM {EVENTS} WHERE lane = %s AND state = 'pending' AND behind = 1 "
+            "ORDER BY seq LIMIT %s"
+        )
         called = db.execute(sql, (lane, max(1, limit - in_work))).fetchall()
-        _mark(db, [int(seq) for (seq,) in called], 0)
+        _mark(db, [int(seq) for seq, _ in called], 0)
+        for _, at in called:
+            db.front.lower(at)
 
 
 def standing(db: Db, event: StoredEvent) -> Standing:

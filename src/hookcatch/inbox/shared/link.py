@@ -11,6 +11,7 @@ from hookcatch.core.errors import InboxUnavailable
 from .clock import ServerClock
 from .dialect import Dialect
 from .driver import Driver
+from .front import Front
 
 log: logging.Logger = logging.getLogger("hookcatch.inbox")
 
@@ -23,12 +24,14 @@ class Link:
 
     Args:
         clock: kept in step with the server's.
+        front: where claims begin to look.
     """
 
-    def __init__(self, driver: Driver, clock: ServerClock) -> None:
+    def __init__(self, driver: Driver, clock: ServerClock, front: Front) -> None:
         self._driver = driver
         self._clock = clock
         self.dialect: Dialect = driver.dialect
+        self.front: Front = front
         self._connection: Any = None
         self._cursor: Any = None
         self.in_transaction: bool = False

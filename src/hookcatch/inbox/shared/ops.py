@@ -120,7 +120,7 @@ def _settled_at_once(db: Db, settles: Sequence[Settle]) -> list[LeaseLost | None
         return None
     # in the order in which `accept` writes: see there
     ordered = sorted(settles, key=lambda one: rows.key_of(one.lease.event))
-    leaving = [_leaving(one.lease, one.close, one.now) for one in ordered if one.close is not None]
+    leaving = [_leaving(db, one.lease, one.close, one.now) for one in ordered if one.close is not None]
     if db.dialect.leave:
         columns = [list(column) for column in zip(*leaving, strict=True)]
         held = {int(seq) for (seq,) in db.execute(db.dialect.leave, columns).fetchall()}
@@ -136,6 +136,8 @@ def accept(
     db: Db, events: Sequence[tuple[NewEvent, tuple[Any, ...]]], claim: Claim | None, duplicates: Duplicates
 ) -> tuple[Accepted | Duplicate, ...]:
     """Keep events; each comes with its columns, made ready outside the transaction."""
+    for event, _ in events:
+        db.front.lower(rules.due_at(event))
     if db.dialect.reserve and len(events) > 1:
         return _accept_in_order(db, events, claim, duplicates)
     if db.dialect.returns and len(events) > 1 and _are_unlike(events):
@@ -404,16 +406,18 @@ def _lock(db: Db, lease: Lease) -> bool:
 
 
 def _leave(db: Db, lease: Lease, close: Close, now: float) -> bool:
-    if db.execute(LEAVE, _leaving(lease, close, now)).rowcount != 1:
+    if db.execute(LEAVE, _leaving(db, lease, close, now)).rowcount != 1:
         return False
     if _leaves_lane(lease.event, close):
         lanes.leave(db, [lease.event])
     return True
 
 
-def _leaving(lease: Lease, close: Close, now: float) -> tuple[Any, ...]:
+def _leaving(db: Db, lease: Lease, close: Close, now: float) -> tuple[Any, ...]:
     """What LEAVE is told."""
     at = now if close.state in ENDED or close.run_at is None else close.run_at
+    if close.state == "pending":
+        db.front.lower(at)
     keeps_lost = int(close.state == "relayed")
     return (at, text(close.error), reply(close.reply), keeps_lost, close.state, *_fence(lease))
 
@@ -424,6 +428,7 @@ def _leaves_lane(event: StoredEvent, close: Close) -> bool:
 
 def release(db: Db, leases: Sequence[Lease], now: float) -> None:
     """Give leases back unused; what is `handling` was never acked and stays the sender's."""
+    db.front.lower(now)
     for lease in _in_order(leases):
         db.execute(RELEASE, (now, *_fence(lease)))
     lanes.leave(db, [lease.event for lease in leases])

@@ -14,6 +14,7 @@ from hookcatch.inbox.block import Block
 from . import ops
 from .dialect import Db, Dialect
 from .driver import OVER, Driver
+from .front import Front
 from .link import close_quietly
 
 _ENDS = re.compile(
@@ -132,6 +133,7 @@ class Statements:
     def __init__(self, cursor: Any, dialect: Dialect) -> None:
         self._cursor = cursor
         self.dialect: Dialect = dialect
+        self.front: Front = Front()
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> Any:
         """A cursor that has done it."""

@@ -88,7 +88,7 @@ class Settling(Base):
         ]
         assert [type(one.exception()) for one in ends] == [type(None), LeaseLost, *[type(None)] * 3]
         kept = {one.id: one for one in inbox.find(Query())}
-        assert {id: (one.state, one.error) for id, one in kept.items()} == {
+        assert {name: (one.state, one.error) for name, one in kept.items()} == {
             "late": ("running", ""),
             "done": ("succeeded", ""),
             "again": ("pending", ""),
@@ -97,7 +97,7 @@ class Settling(Base):
         }
         assert (kept["again"].run_at, kept["plain"].finished_at) == (2000.0, clock.now)
         assert inbox.state_of(kept["done"].seq) == ("succeeded", reply)
-        runs = {id: [run.handler for run in inbox.get(one.seq)[1]] for id, one in kept.items()}
+        runs = {name: [run.handler for run in inbox.get(one.seq)[1]] for name, one in kept.items()}
         assert runs == {"late": [], "done": ["a", "b"], "again": ["a"], "failed": [], "plain": ["a"]}
         assert inbox.get(kept["again"].seq)[1] == [tried]
 
