@@ -13,6 +13,7 @@ from hookcatch.core.errors import ConfigurationError, InboxUnavailable, LeaseLos
 from hookcatch.core.model import Accepted, Claim, Close, Duplicate, Duplicates, Run
 from hookcatch.inbox import open_inbox
 from hookcatch.inbox.shared.dialect import RUNS
+from hookcatch.inbox.shared.front import FIRST
 from hookcatch.inbox.shared.link import Link
 from support.databases import SERVERS, Server
 from support.edges import wait_until
@@ -94,6 +95,38 @@ def test_what_is_due_comes_in_the_order_of_an_index_before_the_server_knows_how_
     assert "hookcatch_event_due" in plan
     assert "Sort" not in plan
     assert "filesort" not in plan
+    inbox.close()
+
+
+def test_a_claim_begins_where_the_last_one_got_to_for_what_was_there_is_in_the_index_still(
+    server, tmp_path, monkeypatch
+):
+    inbox = open_inbox(f"{server.clean(tmp_path)}?server_clock=0", clock=lambda: 2000.0)
+    inbox.open()
+    inbox.accept([event(f"evt_{number}", received_at=1000.0 + number) for number in range(9)]).result()
+    said: list[tuple[str, Any]] = []
+    execute = Link.execute
+    monkeypatch.setattr(Link, "execute", lambda self, *what: (said.append(what), execute(self, *what))[1])
+    for first in (0, 3, 6):
+        leases = inbox.lease(token="w", limit=3, now=2000.0, until=2060.0).result()
+        assert [lease.event.id for lease in leases] == [f"evt_{first + place}" for place in range(3)]
+    starts = [told[0][0] for sql, *told in said if "'pending'" in sql and "ORDER BY" in sql]
+    assert starts == [FIRST, 1000.0, 1003.0]
+    inbox.accept([event("early", received_at=900.0)]).result()
+    inbox.release(leases[:1]).result()
+    found = inbox.lease(token="w", limit=3, now=2000.0, until=2060.0).result()
+    assert [lease.event.id for lease in found] == ["early", "evt_6"]
+    inbox.close()
+
+
+def test_times_that_are_whole_numbers_and_times_that_are_not_come_together(server, tmp_path):
+    inbox = opened(server, tmp_path)
+    several = [event("a", received_at=1000, version=1), event("b", received_at=1000.5, version=None)]
+    inbox.accept(several).result()
+    assert [(inbox.get(seq)[0].received_at, inbox.get(seq)[0].version) for seq in (2, 3)] == [
+        (1000.0, 1.0),
+        (1000.5, None),
+    ]
     inbox.close()
 
 

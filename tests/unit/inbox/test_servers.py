@@ -23,6 +23,7 @@ from hookcatch.core.model import Run
 from hookcatch.inbox import open_inbox
 from hookcatch.inbox.shared import dialect, migrations
 from hookcatch.inbox.shared.clock import ServerClock
+from hookcatch.inbox.shared.front import Front
 from hookcatch.inbox.shared.inbox import ServerInbox
 from hookcatch.inbox.shared.link import Link
 from hookcatch.inbox.shared.transaction import ServerTransaction
@@ -190,7 +191,7 @@ def test_a_transaction_without_a_server_is_unavailable_and_leaves_nothing_open(s
 def test_a_connection_that_cannot_even_be_closed_is_let_go(server, tmp_path, caplog):
     caplog.set_level("DEBUG", "hookcatch.inbox")
     inbox = inbox_of(server.clean(tmp_path))
-    link = Link(inbox.driver, ServerClock(time.time, timer=time.monotonic))
+    link = Link(inbox.driver, ServerClock(time.time, timer=time.monotonic), Front())
 
     class Stuck:
         def __init__(self, real: Any) -> None:

@@ -2,32 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from hookcatch.core.errors import ConfigurationError
 
 from .ear import NOTIFY
 from .front import Front
+from .many import Columns, by_column, one_by_one, places, unnest
 
 EVENTS = "hookcatch_event"
 RUNS = "hookcatch_run"
 SECRETS = "hookcatch_secret"
-COLUMNS = (
-    "event_key, source, tenant, event_id, type, received_at, occurred_at, body_hash, content_key, format, headers, "
-    "body, lane, lane_key, lane_limit, ordered, blocks, version, replayed_content, state, at, lease_token, "
-    "leased_at, attempt, has_body, behind, lost, replays, duplicates, conflicts, error"
+COLUMNS: Columns = MappingProxyType(
+    {
+        "event_key": "text",
+        "source": "text",
+        "tenant": "text",
+        "event_id": "text",
+        "type": "text",
+        "received_at": "float8",
+        "occurred_at": "float8",
+        "body_hash": "text",
+        "content_key": "text",
+        "format": "text",
+        "headers": "text",
+        "body": "bytea",
+        "lane": "text",
+        "lane_key": "text",
+        "lane_limit": "int",
+        "ordered": "bool",
+        "blocks": "bool",
+        "version": "float8",
+        "replayed_content": "bool",
+        "state": "text",
+        "at": "float8",
+        "lease_token": "text",
+        "leased_at": "float8",
+        "attempt": "int",
+    }
 )
-"""What an insert names; the last seven are given here."""
+"""What an event begins with."""
+NUMBERED: Columns = MappingProxyType({"seq": "bigint", **COLUMNS})
+"""The same for one that brings its `seq`."""
+UNTOLD: Mapping[str, str] = MappingProxyType(
+    {
+        "has_body": "1",
+        "behind": "0",
+        "lost": "0",
+        "replays": "0",
+        "duplicates": "0",
+        "conflicts": "0",
+        "error": "''",
+    }
+)
+"""What is the same for all events that begin."""
+RUN_COLUMNS: Columns = MappingProxyType(
+    {
+        "event_id": "bigint",
+        "run_key": "text",
+        "handler": "text",
+        "state": "text",
+        "attempts": "int",
+        "run_at": "float8",
+        "error": "text",
+        "started_at": "float8",
+        "finished_at": "float8",
+    }
+)
+LEAVING: Columns = MappingProxyType(
+    {
+        "at": "float8",
+        "error": "text",
+        "reply": "text",
+        "keeps_lost": "int",
+        "state": "text",
+        "seq": "bigint",
+        "token": "text",
+    }
+)
+"""What the end of a lease says, and of which it is."""
 KNOWN = "seq, duplicates, state, at, leased_at, has_body, body_hash, replayed_content, reply"
 """What is asked of the row that an insert made or met: it met one if there are duplicates."""
 
-_VALUES = f"({', '.join(['%s'] * (COLUMNS.count(',') - 6))}, 1, 0, 0, 0, 0, 0, '')"
-_INSERT = f"INSERT INTO {EVENTS} ({COLUMNS}) VALUES "
-_NUMBERED = f"INSERT INTO {EVENTS} (seq, {COLUMNS}) VALUES "
-_RUN_COLUMNS = "event_id, run_key, handler, state, attempts, run_at, error, started_at, finished_at"
-_RUN = f"INSERT INTO {RUNS} ({_RUN_COLUMNS}) VALUES "
 # MySQL sets from left to right, and sees what it has set: `state` changes last
 _RUN_FACTS = ("attempts", "run_at", "error", "started_at", "finished_at", "state")
 
@@ -48,8 +107,7 @@ ON DUPLICATE KEY UPDATE
 
 _LEAVE = f"""UPDATE {EVENTS} e SET at = g.at, error = g.error, reply = COALESCE(g.reply, e.reply),
 lost = e.lost * g.keeps_lost, lease_token = NULL, leased_at = NULL, state = g.state
-FROM unnest(%s::float8[], %s::text[], %s::text[], %s::int[], %s::text[], %s::bigint[], %s::text[])
-AS g (at, error, reply, keeps_lost, state, seq, token)
+FROM {unnest(LEAVING)} AS g ({", ".join(LEAVING)})
 WHERE e.seq = g.seq AND e.lease_token = g.token AND e.state IN ('running', 'handling') RETURNING e.seq"""
 
 _LEARN = f"INTO {SECRETS} (secret_key, source, tenant, secret) VALUES (%s, %s, %s, %s)"
@@ -86,6 +144,7 @@ class Dialect:
         check: why a commit would not survive, or `""`; raises ConfigurationError for what nobody can want.
         notify: tells other processes that there are events, and who tells it; empty where that cannot be said.
         leave: ends leases in one statement, which answers whose it did end; empty where that takes one each.
+        arrays: whether many rows are told as one array a column.
     """
 
     count: str
@@ -102,15 +161,34 @@ class Dialect:
     check: Callable[[Any], str]
     notify: str = ""
     leave: str = ""
+    arrays: bool = False
 
-    def accept(self, number: int = 1, *, numbered: bool = False) -> str:
+    def accept(self, rows: Sequence[Sequence[Any]], *, numbered: bool = False) -> tuple[str, list[Any]]:
         """Inserts events or counts their copies, in one statement; `numbered` ones bring their `seq`."""
-        insert, values = (_NUMBERED, f"(%s, {_VALUES[1:]}") if numbered else (_INSERT, _VALUES)
-        return insert + ", ".join([values] * number) + self.count
+        return self._insert(EVENTS, NUMBERED if numbered else COLUMNS, rows, UNTOLD, self.count)
 
-    def record(self, number: int = 1) -> str:
-        """Writes runs down."""
-        return _RUN + ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, %s)"] * number) + self.rerun
+    def record(self, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+        """Writes runs down, in one statement."""
+        return self._insert(RUNS, RUN_COLUMNS, rows, {}, self.rerun)
+
+    def leaving(self, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+        """Ends leases in one statement, and answers the `seq` of each that it did end."""
+        return self.leave, by_column(LEAVING, rows)
+
+    def _insert(
+        self,
+        table: str,
+        columns: Columns,
+        rows: Sequence[Sequence[Any]],
+        constants: Mapping[str, str],
+        end: str,
+    ) -> tuple[str, list[Any]]:
+        into = f"INSERT INTO {table} ({', '.join((*columns, *constants))})"
+        same = tuple(constants.values())
+        if self.arrays and len(rows) > 1:
+            values = by_column(columns, rows)
+            return f"{into} SELECT {', '.join(('*', *same))} FROM {unnest(columns)}{end}", values
+        return f"{into} {places(columns, len(rows), same)}{end}", one_by_one(rows)
 
 
 def ask(connection: Any, sql: str) -> Any:
@@ -174,6 +252,7 @@ POSTGRES = Dialect(
     check=_check_postgres,
     notify=NOTIFY,
     leave=_LEAVE,
+    arrays=True,
 )
 MYSQL = Dialect(
     count=_COUNT_MYSQL,

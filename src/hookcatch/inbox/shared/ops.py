@@ -26,7 +26,7 @@ from hookcatch.inbox.rows import reply, unreply
 from hookcatch.inbox.rules import ENDED
 
 from . import lanes, rows
-from .dialect import EVENTS, KNOWN, RUNS, Db
+from .dialect import EVENTS, KNOWN, LEAVING, RUNS, Db
 from .text import text
 
 # MySQL sets columns from left to right and sees what it has set: `state` changes last.
@@ -49,7 +49,7 @@ WHERE seq = %s AND (state = 'relayed' OR (state = 'running' AND lease_token = %s
 PARK = f"""UPDATE {EVENTS} SET lost = %s, at = %s, error = '{rules.WORKER_LOST}', lease_token = NULL,
 leased_at = NULL, state = 'dead' WHERE seq = %s"""
 
-LEAVE_SEQ = 5
+LEAVE_SEQ = tuple(LEAVING).index("seq")
 """Where LEAVE is told which event."""
 
 AT_ONCE = 500
@@ -90,11 +90,18 @@ def together(db: Db, batch: Sequence[Op]) -> list[Any]:
     results: list[Any] = []
     for kind, side_by_side in groupby(batch, _kind):
         some = list(side_by_side)
-        answers: list[Any] | None = None
-        if kind is not None and len(some) > 1:
-            answers = _settled_at_once(db, some) if kind is Settle else _accepted_at_once(db, some)
+        answers = None if kind is None else _at_once(db, some)
         results += [one(db) for one in some] if answers is None else answers
     return results
+
+
+def _at_once(db: Db, some: Sequence[Op]) -> list[Any] | None:
+    """The answers of ops of one kind; None if they have to be done one by one."""
+    accepts = [one for one in some if isinstance(one, Accept)]
+    settles = [one for one in some if isinstance(one, Settle)]
+    if len(some) == 1:
+        return None
+    return _accepted_at_once(db, accepts) if accepts else _settled_at_once(db, settles)
 
 
 def _kind(op: Op) -> object:
@@ -122,8 +129,7 @@ def _settled_at_once(db: Db, settles: Sequence[Settle]) -> list[LeaseLost | None
     ordered = sorted(settles, key=lambda one: rows.key_of(one.lease.event))
     leaving = [_leaving(db, one.lease, one.close, one.now) for one in ordered if one.close is not None]
     if db.dialect.leave:
-        columns = [list(column) for column in zip(*leaving, strict=True)]
-        held = {int(seq) for (seq,) in db.execute(db.dialect.leave, columns).fetchall()}
+        held = {int(seq) for (seq,) in db.execute(*db.dialect.leaving(leaving)).fetchall()}
     else:
         held = {values[LEAVE_SEQ] for values in leaving if db.execute(LEAVE, values).rowcount == 1}
     record(
@@ -180,13 +186,11 @@ def _accept_at_once(
     known = {}
     for start in range(0, len(events), AT_ONCE):
         some = range(start, min(start + AT_ONCE, len(events)))
-        values = [
-            value
-            for place in some
-            for value in (*numbers[place], *events[place][1], False, *_start(events[place][0], claim))
+        told = [
+            (*numbers[place], *events[place][1], False, *_start(events[place][0], claim)) for place in some
         ]
-        sql = db.dialect.accept(len(some), numbered=bool(numbers[0]))
-        known.update({row[-1]: row[:-1] for row in db.execute(sql, values).fetchall()})
+        statement = db.dialect.accept(told, numbered=bool(numbers[0]))
+        known.update({row[-1]: row[:-1] for row in db.execute(*statement).fetchall()})
     return [_answer(db, known[row[0]], event, claim, duplicates, replayed=False) for event, row in events]
 
 
@@ -225,7 +229,7 @@ def _answer(
 
 def _insert(db: Db, values: tuple[Any, ...], *, numbered: bool) -> tuple[Any, ...]:
     """The KNOWN columns of the row that it made or met."""
-    cursor = db.execute(db.dialect.accept(numbered=numbered), values)
+    cursor = db.execute(*db.dialect.accept([values], numbered=numbered))
     if db.dialect.returns:
         return tuple(cursor.fetchone())[:-1]
     if cursor.rowcount == 1:
@@ -382,8 +386,7 @@ def record(db: Db, runs: Sequence[tuple[int, Run]]) -> None:
     """Write runs of events down."""
     for start in range(0, len(runs), AT_ONCE):
         some = runs[start : start + AT_ONCE]
-        values = [value for seq, run in some for value in rows.run_row(seq, run)]
-        db.execute(db.dialect.record(len(some)), values)
+        db.execute(*db.dialect.record([rows.run_row(seq, run) for seq, run in some]))
 
 
 def holds(db: Db, lease: Lease) -> bool:
