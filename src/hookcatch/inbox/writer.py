@@ -56,7 +56,7 @@ Op = Callable[[C], T | HookcatchError]
 one it raises takes the batch back, and every op is then tried by itself."""
 
 MAX_BATCH = 512
-TRIES = 8
+TRIES = 12
 _FORK_PATIENCE = 5.0
 _BROKEN = frozenset(
     {
@@ -237,7 +237,7 @@ class Writer(Generic[C]):
                     raise
                 log.debug("an op is tried again: %r", error)
                 # those who met in a deadlock must not meet again
-                time.sleep(random.uniform(0.0, 0.02 * 2**patience))  # noqa: S311
+                time.sleep(random.uniform(0.0, min(0.5, 0.02 * 2**patience)))  # noqa: S311
         return self._transact((job,))[0]
 
     def _transact(self, batch: Sequence[_Job]) -> list[Any]:
