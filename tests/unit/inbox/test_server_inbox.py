@@ -270,17 +270,28 @@ def test_deliveries_that_come_together_are_one_statement_where_the_server_has_on
     inbox.close()
 
 
-def test_leases_that_end_together_are_one_statement_where_the_server_has_one_and_their_runs_are(
-    server, tmp_path
-):
+def test_leases_that_end_together_are_one_statement_and_their_runs_are(server, tmp_path):
     inbox = opened(server, tmp_path)
     inbox.accept([event("a"), event("b")]).result()
     leases = inbox.lease(token="w", limit=9, now=1000.0, until=1060.0).result()
     with at_once(inbox) as said:
         ends = [inbox.settle(lease, [Run("handle", "succeeded", 1)], Close("succeeded")) for lease in leases]
     assert [end.result() for end in ends] == [None] * 3
-    assert said.count("UPDATE") == (1 if server.name == "PostgreSQL" else 3)
+    assert said.count("UPDATE") == 1
     assert said.count("INSERT") == 1
+    inbox.close()
+
+
+def test_leases_that_were_all_taken_over_end_nothing(server, tmp_path):
+    inbox = opened(server, tmp_path)
+    inbox.accept([event("a")]).result()
+    late = inbox.lease(token="w", limit=9, now=1000.0, until=1060.0).result()
+    inbox.lease(token="v", limit=9, now=1061.0, until=1120.0).result()
+    with at_once(inbox):
+        ends = [inbox.settle(lease, [Run("handle", "succeeded", 1)], Close("succeeded")) for lease in late]
+    assert [type(end.exception()) for end in ends] == [LeaseLost, LeaseLost]
+    assert inbox.counts() == {("shop", "running"): 2}
+    assert [inbox.get(lease.event.seq)[1] for lease in late] == [[], []]
     inbox.close()
 
 

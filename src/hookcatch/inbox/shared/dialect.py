@@ -11,7 +11,7 @@ from hookcatch.core.errors import ConfigurationError
 
 from .ear import NOTIFY
 from .front import Front
-from .many import Columns, by_column, one_by_one, places, unnest
+from .many import Columns, by_column, one_by_one, places, union, unnest
 
 EVENTS = "hookcatch_event"
 RUNS = "hookcatch_run"
@@ -109,6 +109,9 @@ _LEAVE = f"""UPDATE {EVENTS} e SET at = g.at, error = g.error, reply = COALESCE(
 lost = e.lost * g.keeps_lost, lease_token = NULL, leased_at = NULL, state = g.state
 FROM {unnest(LEAVING)} AS g ({", ".join(LEAVING)})
 WHERE e.seq = g.seq AND e.lease_token = g.token AND e.state IN ('running', 'handling') RETURNING e.seq"""
+_LEAVE_MYSQL = f"""UPDATE {EVENTS} e JOIN ({{rows}}) g ON e.seq = g.seq
+SET e.at = g.at, e.error = g.error, e.reply = COALESCE(g.reply, e.reply), e.lost = e.lost * g.keeps_lost,
+e.lease_token = NULL, e.leased_at = NULL, e.state = g.state"""
 
 _LEARN = f"INTO {SECRETS} (secret_key, source, tenant, secret) VALUES (%s, %s, %s, %s)"
 LEARN = f"INSERT {_LEARN} ON CONFLICT DO NOTHING"
@@ -143,7 +146,8 @@ class Dialect:
         now: the server's clock, in seconds since the epoch.
         check: why a commit would not survive, or `""`; raises ConfigurationError for what nobody can want.
         notify: tells other processes that there are events, and who tells it; empty where that cannot be said.
-        leave: ends leases in one statement, which answers whose it did end; empty where that takes one each.
+        leave: ends leases in one statement; empty where that takes one each. With `returns` it looks at the fences
+            itself, and answers the `seq` of each that it did end.
         arrays: whether many rows are told as one array a column.
     """
 
@@ -172,8 +176,10 @@ class Dialect:
         return self._insert(RUNS, RUN_COLUMNS, rows, {}, self.rerun)
 
     def leaving(self, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-        """Ends leases in one statement, and answers the `seq` of each that it did end."""
-        return self.leave, by_column(LEAVING, rows)
+        """Ends leases in one statement."""
+        if self.arrays:
+            return self.leave, by_column(LEAVING, rows)
+        return self.leave.format(rows=union(LEAVING, len(rows))), one_by_one(rows)
 
     def _insert(
         self,
@@ -271,4 +277,5 @@ MYSQL = Dialect(
     begin_effect="START TRANSACTION",
     now="SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1000000",
     check=_check_mysql,
+    leave=_LEAVE_MYSQL,
 )

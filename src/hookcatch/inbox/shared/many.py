@@ -1,6 +1,7 @@
 """Many rows in one statement.
 
-Most databases are told a value a place: `VALUES (%s, %s), (%s, %s)`. PostgreSQL takes arrays, one a column, which
+Most databases are told a value a place: `VALUES (%s, %s), (%s, %s)`, or, in the place of a table, a SELECT a row.
+PostgreSQL takes arrays, one a column, which
 costs half as much on both sides: `SELECT * FROM unnest(%s::text[], %s::float8[])`.
 """
 
@@ -19,13 +20,20 @@ def places(columns: Columns, number: int, constants: Sequence[str] = ()) -> str:
     return f"VALUES {', '.join([f'({row})'] * number)}"
 
 
+def union(columns: Columns, number: int) -> str:
+    """The same as a table whose columns have these names."""
+    first = ", ".join(f"%s AS {name}" for name in columns)
+    others = ", ".join(["%s"] * len(columns))
+    return " UNION ALL ".join([f"SELECT {row}" for row in (first, *[others] * (number - 1))])
+
+
 def unnest(columns: Columns) -> str:
     """A place for each column."""
     return f"unnest({', '.join(f'%s::{kind}[]' for kind in columns.values())})"
 
 
 def one_by_one(rows: Iterable[Sequence[Any]]) -> list[Any]:
-    """The values for `places`."""
+    """The values for `places` and `union`."""
     return [value for row in rows for value in row]
 
 

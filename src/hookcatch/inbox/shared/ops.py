@@ -34,6 +34,8 @@ START = f"""UPDATE {EVENTS} SET at = %s, lease_token = %s, leased_at = %s, attem
 state = %s WHERE seq = %s"""
 ANEW = f"UPDATE {EVENTS} SET attempt = 0, lost = 0 WHERE seq = %s"
 FENCE = "seq = %s AND lease_token = %s AND state IN ('running', 'handling')"
+FENCES = f"""SELECT seq, lease_token FROM {EVENTS} WHERE seq IN ({{seqs}}) AND state IN ('running', 'handling')
+FOR UPDATE"""
 LEAVE = f"""UPDATE {EVENTS} SET at = %s, error = %s, reply = COALESCE(%s, reply), lost = lost * %s,
 lease_token = NULL, leased_at = NULL, state = %s WHERE {FENCE}"""
 RELEASE = f"""UPDATE {EVENTS} SET attempt = attempt - 1, error = '', lease_token = NULL, leased_at = NULL, at = %s,
@@ -49,8 +51,8 @@ WHERE seq = %s AND (state = 'relayed' OR (state = 'running' AND lease_token = %s
 PARK = f"""UPDATE {EVENTS} SET lost = %s, at = %s, error = '{rules.WORKER_LOST}', lease_token = NULL,
 leased_at = NULL, state = 'dead' WHERE seq = %s"""
 
-LEAVE_SEQ = tuple(LEAVING).index("seq")
-"""Where LEAVE is told which event."""
+SEQ, TOKEN = map(tuple(LEAVING).index, ("seq", "token"))
+"""Where LEAVE is told whose lease it is."""
 
 AT_ONCE = 500
 """Events a statement; SQLite takes 32,766 values."""
@@ -128,14 +130,25 @@ def _settled_at_once(db: Db, settles: Sequence[Settle]) -> list[LeaseLost | None
     # in the order in which `accept` writes: see there
     ordered = sorted(settles, key=lambda one: rows.key_of(one.lease.event))
     leaving = [_leaving(db, one.lease, one.close, one.now) for one in ordered if one.close is not None]
-    if db.dialect.leave:
-        held = {int(seq) for (seq,) in db.execute(*db.dialect.leaving(leaving)).fetchall()}
-    else:
-        held = {values[LEAVE_SEQ] for values in leaving if db.execute(LEAVE, values).rowcount == 1}
+    held = _ended(db, leaving)
     record(
         db, [(one.lease.event.seq, run) for one in ordered if one.lease.event.seq in held for run in one.runs]
     )
     return [None if one.lease.event.seq in held else _lease_lost(one.lease) for one in settles]
+
+
+def _ended(db: Db, leaving: Sequence[tuple[Any, ...]]) -> set[int]:
+    """The events whose leases are ended now; the others are in other hands."""
+    if not db.dialect.leave:
+        return {values[SEQ] for values in leaving if db.execute(LEAVE, values).rowcount == 1}
+    if db.dialect.returns:
+        return {int(seq) for (seq,) in db.execute(*db.dialect.leaving(leaving)).fetchall()}
+    seqs = ", ".join(str(values[SEQ]) for values in leaving)
+    fences = set(db.execute(FENCES.format(seqs=seqs)).fetchall())
+    held = [values for values in leaving if (values[SEQ], values[TOKEN]) in fences]
+    if held:
+        db.execute(*db.dialect.leaving(held))
+    return {values[SEQ] for values in held}
 
 
 def accept(
