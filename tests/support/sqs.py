@@ -1,4 +1,4 @@
-"""Amazon's SQS as moto's server speaks it, over HTTP, in a process of its own: Amazon's itself is not to be had here."""
+"""Amazon's SQS as moto's server speaks it, over HTTP, in a process of its own: Amazon's itself is not to be had."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ def clean_sqs(name: str) -> None:
 def seen_in_sqs(name: str, *attributes: str) -> dict[str, str]:
     """What SQS says of a queue."""
     url = client().get_queue_url(QueueName=name)["QueueUrl"]
-    said: dict[str, str] = client().get_queue_attributes(QueueUrl=url, AttributeNames=[*attributes])["Attributes"]
+    said: dict[str, str] = client().get_queue_attributes(QueueUrl=url, AttributeNames=[*attributes])[
+        "Attributes"
+    ]
     return said
 
 

@@ -104,7 +104,9 @@ class SqsQueue:
         """Returns when SQS has it."""
         try:
             client = self._client()
-            answer = client.send_message(QueueUrl=self._place(client), MessageBody=message, **self._once(message))
+            answer = client.send_message(
+                QueueUrl=self._place(client), MessageBody=message, **self._once(message)
+            )
         except NoCredentialsError:
             self._sending = None  # a client that has found none looks for none again
             raise
@@ -127,8 +129,8 @@ class SqsQueue:
             said = client.get_queue_attributes(QueueUrl=self._place(client), AttributeNames=["All"])
         except (NoCredentialsError, PartialCredentialsError) as why:
             raise ConfigurationError(
-                f"{self.name}: AWS needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, "
-                f"or give the machine a role: {why}"
+                f"{self.name}: AWS needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+                f"AWS_PROFILE, or give the machine a role: {why}"
             ) from why
         except self.failures as why:
             if isinstance(why, ClientError) and _code(why) in DENIED:
@@ -167,7 +169,7 @@ class SqsQueue:
         return client, self._place(client)
 
     def _client(self) -> Any:
-        """That of this process which sends. A fork's child has to make one of its own, lest two read from a socket."""
+        """With which this process sends. A fork's child makes one of its own, lest two read from one socket."""
         if self._process != os.getpid():
             self._process, self._making, self._sending = os.getpid(), threading.Lock(), None
         with self._making:
@@ -282,9 +284,9 @@ def _doubts(attributes: Mapping[str, str]) -> list[str]:
     doubts = {
         f"drops messages after {kept} s (MessageRetentionPeriod): what waits in it for longer is handed over again "
         "only after the relay's patience": kept < SHORTEST,
-        f"takes a message for a dead letter after {deliveries} deliveries (maxReceiveCount), of which an inbox that is "
-        f"away costs one in 10 s: {FEWEST} or more are better, for such an event is handed over again only after the "
-        "relay's patience": deliveries < FEWEST,
+        f"takes a message for a dead letter after {deliveries} deliveries (maxReceiveCount), of which an inbox "
+        f"that is away costs one in 10 s: say {FEWEST} or more, for such an event is handed over again only after "
+        "the relay's patience": deliveries < FEWEST,
         f"takes messages of up to {size} bytes (MaximumMessageSize): an event whose id, tenant and source are long "
         f"is never handed over; {LARGEST} are enough for all": size < LARGEST,
     }
