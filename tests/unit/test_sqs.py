@@ -10,7 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -168,10 +168,14 @@ async def consume(queue: SqsQueue, perform: Perform, until: Callable[[], bool], 
     stopping = asyncio.Event()
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         group.create_task(queue.consume(perform, concurrency=at_a_time, stopping=stopping))
-        while not until():
-            await asyncio.sleep(0.01)
+        await holds(until)
         stopping.set()
     await queue.close()
+
+
+async def holds(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.01)
 
 
 def test_more_than_sqs_hands_out_at_a_time_are_worked_on_at_a_time(name):
@@ -191,6 +195,36 @@ def test_more_than_sqs_hands_out_at_a_time_are_worked_on_at_a_time(name):
 
     asyncio.run(consume(queue, perform, lambda: seen == sent, 20))
     assert left_in_sqs(name) == 0
+
+
+def test_a_queue_that_is_deleted_while_it_is_consumed_is_made_again(name, monkeypatch):
+    monkeypatch.setattr(consuming, "REST", (0.1, 0.1))
+    queue = SqsQueue(name, **at(SQS_URL))
+    queue.send("before")
+    seen: list[str] = []
+
+    async def perform(message: str) -> Fate:
+        seen.append(message)
+        return Fate.DONE
+
+    def is_there() -> bool:
+        with suppress(ClientError):
+            return bool(seen_in_sqs(name, "QueueArn"))
+        return False
+
+    async def weather() -> None:
+        await holds(lambda: "before" in seen)
+        clean_sqs(name)
+        await holds(is_there)
+        queue.send("after")
+
+    async def story() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(weather())
+            group.create_task(consume(queue, perform, lambda: "after" in seen, 2))
+
+    asyncio.run(story())
+    assert seen == ["before", "after"]
 
 
 def test_it_waits_for_messages_in_threads_of_its_own(name):
@@ -301,19 +335,31 @@ def test_wrong_credentials_are_no_reason_not_to_receive(caplog):
 def test_a_message_whose_end_could_not_be_told_is_left_to_come_again(caplog, monkeypatch):
     monkeypatch.setattr(consuming, "REST", (0.1, 0.1))
     caplog.set_level("INFO", "hookcatch")
-    message = {"ReceiptHandle": "1", "Body": "evt", "MessageId": "1"}
+    message = {"ReceiptHandle": "1", "Body": "evt"}
     with answering(GetQueueUrl=ID, ReceiveMessage={"Messages": [message]}) as server:
         queue = SqsQueue("shop", **at(server.url))
 
         async def perform(_: str) -> Fate:
             server.answers["ReceiveMessage"] = 500
-            while "cannot be consumed, next try" not in caplog.text:
-                await asyncio.sleep(0.01)
+            await holds(lambda: "cannot be consumed, next try" in caplog.text)
             return Fate.DONE
 
         asyncio.run(
             consume(queue, perform, lambda: "was not told what became of a message" in caplog.text, 2)
         )
+
+
+def test_one_who_may_not_receive_does_not_say_that_he_consumes(caplog, monkeypatch):
+    monkeypatch.setattr(consuming, "REST", (0.01, 0.01))
+    caplog.set_level("INFO", "hookcatch")
+    with answering(GetQueueUrl=ID) as server:
+        queue = SqsQueue("shop", **at(server.url))
+
+        async def perform(message: str) -> Fate:
+            raise AssertionError(message)
+
+        asyncio.run(consume(queue, perform, lambda: caplog.text.count("sqs:receivemessage") > 1, 2))
+    assert "messages at a time" not in caplog.text
 
 
 def test_settings_that_may_not_be_seen_are_no_reason_not_to_receive(caplog):

@@ -111,8 +111,7 @@ class SqsQueue:
             self._sending = None  # a client that has found none looks for none again
             raise
         except ClientError as why:
-            if self._is_named and _code(why) in NOT_THERE:
-                self._url = ""  # it was deleted: the next one creates it again
+            self._forget_what_is_gone(why)
             raise
         if "MessageId" not in answer:
             raise ConnectionError("what answered does not speak as SQS does")
@@ -165,8 +164,23 @@ class SqsQueue:
             threads.shutdown(wait=False)
 
     def _opened(self) -> tuple[Any, str]:
+        """A client with which messages may be received, as it has tried. What it has seen stays there for all."""
         client = self._connect()
-        return client, self._place(client)
+        try:
+            url = self._place(client)
+            client.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=1, WaitTimeSeconds=0, VisibilityTimeout=0
+            )
+        except Exception as why:
+            client.close()
+            self._forget_what_is_gone(why)
+            raise
+        return client, url
+
+    def _forget_what_is_gone(self, why: Exception) -> None:
+        """Whoever comes next creates it again."""
+        if self._is_named and isinstance(why, ClientError) and _code(why) in NOT_THERE:
+            self._url = ""
 
     def _client(self) -> Any:
         """With which this process sends. A fork's child makes one of its own, lest two read from one socket."""
