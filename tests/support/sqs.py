@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -44,6 +45,7 @@ class Moto(Service):
     def _end(self, owner: int) -> None:
         if self._server is not None and os.getpid() == owner:
             self._server.kill()
+            shutil.rmtree(self._server.log.parent, ignore_errors=True)
 
 
 SQS = Moto("SQS", free_port())

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from botocore.config import Config
@@ -80,6 +81,16 @@ def test_credentials_that_come_after_the_start_are_found(name, monkeypatch):
     queue.send("in time")
     assert left_in_sqs(name) == 1
     asyncio.run(queue.close())
+
+
+@pytest.mark.usefixtures("nothing_known")
+def test_credentials_that_cannot_be_fetched_now_are_no_reason_not_to_receive(caplog):
+    Path(os.environ["AWS_CONFIG_FILE"]).write_text("[default]\ncredential_process = false\n")
+    queue = SqsQueue(region_name="eu-central-1")
+    queue.check()
+    assert "is not there yet: CredentialRetrievalError" in caplog.text
+    with pytest.raises(queue.failures, match="custom-process"):
+        queue.send("evt")
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,12 @@ try:
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,
+        ConfigParseError,
+        InvalidRegionError,
         NoCredentialsError,
         NoRegionError,
         PartialCredentialsError,
+        ProfileNotFound,
     )
 except ModuleNotFoundError:
     raise MissingExtra("boto3", "sqs") from None
@@ -47,7 +50,7 @@ ANSWERS = 8
 KEPT = {"MessageRetentionPeriod": str(14 * 86400)}
 """A queue that we make keeps its messages as long as SQS does, in seconds."""
 
-SETTINGS = Config(
+SETTINGS: Config = Config(
     # one try, which ends before the relay's timeout: whoever sends or consumes tries again in his own way
     connect_timeout=3,
     read_timeout=5,
@@ -55,6 +58,7 @@ SETTINGS = Config(
     max_pool_connections=1000,  # those above it would be closed after each message, with a warning
 )
 
+WRONG = (ProfileNotFound, InvalidRegionError, ConfigParseError, ValueError, TypeError)
 NOT_THERE = ("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue")
 DENIED = ("AccessDenied", "AccessDeniedException")
 
@@ -199,9 +203,7 @@ class SqsQueue:
                 f"{self.name}: AWS needs a region: set AWS_DEFAULT_REGION, or say region_name=..., as in "
                 'SqsQueue("hookcatch", region_name="eu-central-1")'
             ) from why
-        except PartialCredentialsError:
-            raise
-        except (BotoCoreError, ValueError, TypeError) as why:
+        except WRONG as why:  # not all that boto3 raises here: credentials may be to be had a moment later
             raise ConfigurationError(f"{self.name} cannot be asked with these settings: {why}") from why
 
     def _place(self, client: Any) -> str:
