@@ -161,7 +161,7 @@ def test_a_message_in_the_hands_of_one_that_dies_comes_to_another(stream, broker
     monkeypatch.setattr(nats_stream, "REDELIVERY", 0.5)
     monkeypatch.setattr(redis_stream, "REDELIVERY", 0.5)
     monkeypatch.setattr(redis_stream, "RECLAIM", 0.1)
-    monkeypatch.setattr(sqs_stream, "REDELIVERY", 1.0)  # SQS counts whole seconds
+    monkeypatch.setattr(sqs_stream, "REDELIVERY", 2.0)  # SQS counts whole seconds; a slow machine needs one
 
     async def story() -> None:
         await send(stream, "evt")
@@ -234,7 +234,7 @@ def test_a_broker_that_goes_away_and_comes_back_is_sent_to_and_consumed_again(
     broker, name, monkeypatch, caplog
 ):
     monkeypatch.setattr(consuming, "REST", (0.1, 0.1))
-    monkeypatch.setattr(sqs_stream, "REDELIVERY", 1.0)  # what it has said into the cut line is in flight
+    monkeypatch.setattr(sqs_stream, "REDELIVERY", 2.0)  # what it has said into the cut line is in flight
 
     async def story() -> None:
         async with line_to(broker.service.port) as line:
