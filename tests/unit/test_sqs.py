@@ -271,9 +271,10 @@ SENT = {"MessageId": "1", "MD5OfMessageBody": "0"}
 
 @dataclass
 class Answering:
-    """An HTTP server with an answer for each operation, or a status; one that it does not know is denied."""
+    """An HTTP server with an answer for each operation, or a status, or a list of these, of which the last one stays.
+    An operation that it does not know is denied."""
 
-    answers: dict[str, object]
+    answers: Mapping[str, object]
     callers: list[int] = field(default_factory=list)
     agents: list[str] = field(default_factory=list)
     url: str = ""
@@ -292,6 +293,8 @@ def answering(**answers: object) -> Iterator[Answering]:
             self.rfile.read(int(self.headers["Content-Length"]))
             asked = self.headers["X-Amz-Target"].rpartition(".")[2]
             body = it.answers.get(asked, denied(asked))
+            if isinstance(body, list):
+                body = body.pop(0) if len(body) > 1 else body[0]
             text = (
                 body
                 if isinstance(body, bytes)
@@ -346,12 +349,11 @@ def test_wrong_credentials_are_no_reason_not_to_receive(caplog):
 def test_a_message_whose_end_could_not_be_told_is_left_to_come_again(caplog, monkeypatch):
     monkeypatch.setattr(consuming, "REST", (0.1, 0.1))
     caplog.set_level("INFO", "hookcatch")
-    message = {"ReceiptHandle": "1", "Body": "evt"}
-    with answering(GetQueueUrl=ID, ReceiveMessage={"Messages": [message]}) as server:
+    one = {"Messages": [{"ReceiptHandle": "1", "Body": "evt"}]}
+    with answering(GetQueueUrl=ID, ReceiveMessage=[one, one, 500]) as server:  # the first is but a look
         queue = SqsQueue("shop", **at(server.url))
 
         async def perform(_: str) -> Fate:
-            server.answers["ReceiveMessage"] = 500
             await holds(lambda: "cannot be consumed, next try" in caplog.text)
             return Fate.DONE
 
