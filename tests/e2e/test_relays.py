@@ -33,6 +33,8 @@ from support.brokers import (
 )
 from support.databases import NATS, POSTGRES, RABBITMQ, REDIS, Service
 from support.edges import post, wsgi_app
+from support.sqs import SERVER as SQS_SERVER
+from support.sqs import SQS, SQS_URL, clean_sqs
 
 TESTS = Path(__file__).parents[1]
 
@@ -87,6 +89,7 @@ WAYS = {
     "nats": Way("nats", NATS_URL, CONSUME, NATS, clean_nats),
     "rabbitmq": Way("rabbitmq", RABBITMQ_URL, CONSUME, RABBITMQ, clean_rabbitmq),
     "redis": on_redis("redis", *CONSUME),
+    "sqs": Way("sqs", SQS_URL, CONSUME, SQS, clean_sqs),
 }
 
 
@@ -277,6 +280,7 @@ NATS_SERVER = (
     [
         ("celery-redis", "redis://127.0.0.1:{port}/0", REDIS_SERVER),
         ("nats", "nats://127.0.0.1:{port}", NATS_SERVER),
+        ("sqs", "http://127.0.0.1:{port}", SQS_SERVER),
     ],
 )
 def test_while_the_broker_is_down_events_wait_and_lose_no_attempt(

@@ -110,7 +110,14 @@ def redis() -> Any:
     return RedisStream(BROKER, stream=QUEUE)
 
 
-ENGINES = (celery, dramatiq, procrastinate, taskiq, rq, saq, huey, nats, rabbitmq, redis)
+def sqs() -> Any:
+    from hookcatch.relay.streams.sqs import SqsQueue
+
+    anyone = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    return SqsQueue(QUEUE, endpoint_url=BROKER, region_name="eu-central-1", **anyone)
+
+
+ENGINES = (celery, dramatiq, procrastinate, taskiq, rq, saq, huey, nats, rabbitmq, redis, sqs)
 
 engine = next(make for make in ENGINES if make.__name__ == ENGINE)()
 hooks.relay(engine, SECRET, patience=4.0)

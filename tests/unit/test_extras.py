@@ -18,6 +18,7 @@ EXTRAS = {
     "relay.streams.nats": ("nats", "nats"),
     "relay.streams.rabbitmq": ("aio_pika", "rabbitmq"),
     "relay.streams.redis": ("redis", "redis"),
+    "relay.streams.sqs": ("boto3", "sqs"),
 }
 
 

@@ -24,9 +24,11 @@ from hookcatch.relay import Consumer, Fate
 from hookcatch.relay.streams import consuming
 from hookcatch.relay.streams import nats as nats_stream
 from hookcatch.relay.streams import redis as redis_stream
+from hookcatch.relay.streams import sqs as sqs_stream
 from hookcatch.relay.streams.nats import NatsStream
 from hookcatch.relay.streams.rabbitmq import RabbitQueue
 from hookcatch.relay.streams.redis import RedisStream
+from hookcatch.relay.streams.sqs import SqsQueue
 from support.brokers import (
     NATS_URL,
     RABBITMQ_URL,
@@ -38,6 +40,7 @@ from support.brokers import (
     left_in_redis,
 )
 from support.databases import NATS, RABBITMQ, REDIS, Service
+from support.sqs import SQS, at, clean_sqs, left_in_sqs
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,18 @@ BROKERS = {
         lambda name, port: RedisStream(f"redis://127.0.0.1:{port}/9", stream=name),
         left_in_redis,
         clean_redis,
+    ),
+    "sqs": Broker(
+        SQS,
+        lambda name, port: SqsQueue(name, **at(f"http://127.0.0.1:{port}")),
+        left_in_sqs,
+        clean_sqs,
+    ),
+    "sqs, fifo": Broker(
+        SQS,
+        lambda name, port: SqsQueue(f"{name}.fifo", **at(f"http://127.0.0.1:{port}")),
+        lambda name: left_in_sqs(f"{name}.fifo"),
+        lambda name: clean_sqs(f"{name}.fifo"),
     ),
 }
 
@@ -146,6 +161,7 @@ def test_a_message_in_the_hands_of_one_that_dies_comes_to_another(stream, broker
     monkeypatch.setattr(nats_stream, "REDELIVERY", 0.5)
     monkeypatch.setattr(redis_stream, "REDELIVERY", 0.5)
     monkeypatch.setattr(redis_stream, "RECLAIM", 0.1)
+    monkeypatch.setattr(sqs_stream, "REDELIVERY", 2.0)  # SQS counts whole seconds; a slow machine needs one
 
     async def story() -> None:
         await send(stream, "evt")
@@ -218,6 +234,7 @@ def test_a_broker_that_goes_away_and_comes_back_is_sent_to_and_consumed_again(
     broker, name, monkeypatch, caplog
 ):
     monkeypatch.setattr(consuming, "REST", (0.1, 0.1))
+    monkeypatch.setattr(sqs_stream, "REDELIVERY", 2.0)  # what it has said into the cut line is in flight
 
     async def story() -> None:
         async with line_to(broker.service.port) as line:
