@@ -38,7 +38,7 @@ from . import spool as spools
 from .broken import BROKEN
 from .crash import Storm, crash
 from .options import Options
-from .processes import SERVERS
+from .processes import SERVERS, SEVERAL, usual
 from .verdict import Verdict, save, show
 
 console = Console()
@@ -80,7 +80,10 @@ broken_option = click.option(
     help="A build that is wrong on purpose: must be caught.",
 )
 server_option = click.option(
-    "--server", default="uvicorn", type=click.Choice(["uvicorn", "gunicorn", "run"]), show_default=True
+    "--server",
+    default="uvicorn",
+    type=click.Choice(["uvicorn", "gunicorn", "granian", "granian-wsgi", "run"]),
+    show_default=True,
 )
 store_option = click.option(
     "--store",
@@ -105,21 +108,16 @@ def main() -> None:
 @click.option("--dup", default=0.05, type=Percent(), help="Share that is delivered again; default 5%")
 @server_option
 @click.option("--work", default=0.02, show_default=True, help="Seconds of work for an event.")
-@click.option("--processes", default=0, help="Of gunicorn; default 4.")
+@click.option("--processes", default=0, help="Of the server; default 4 for gunicorn, else 1.")
 @broken_option
 @json_option
 def crash_command(
     store: str, mode: str, broken: str, to: Path | None, server: str, processes: int, **blow: Any
 ) -> None:
     """E1, E2: SIGKILL at random, restart, count what was lost and what was done twice."""
-    storm = Storm(
-        blow["events"],
-        blow["rate"],
-        blow["kill"],
-        blow["dup"],
-        server,
-        processes or (4 if server == "gunicorn" else 1),
-    )
+    if processes > 1 and server not in SEVERAL:
+        raise click.UsageError(f"{server} is one process")
+    storm = Storm(blow["events"], blow["rate"], blow["kill"], blow["dup"], server, processes or usual(server))
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
