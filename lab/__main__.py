@@ -91,6 +91,13 @@ store_option = click.option(
     show_default=True,
     help="Or a URL: postgresql://..., mariadb://... A database is made beside the one that it names.",
 )
+any_store_option = click.option(
+    "--store",
+    default="sqlite",
+    show_default=True,
+    help="Or a URL as postgresql://..., mariadb://..., beside whose database one is made; or redis or nats, which is "
+    "started for the run.",
+)
 json_option = click.option("--json", "to", type=click.Path(path_type=Path), help="Write the figures here.")
 
 
@@ -100,8 +107,12 @@ def main() -> None:
 
 
 @main.command("crash")
-@store_option
-@click.option("--mode", default="stored+tx", type=click.Choice(["stored", "stored+tx"]), show_default=True)
+@any_store_option
+@click.option(
+    "--mode",
+    type=click.Choice(["stored", "stored+tx"]),
+    help="Default stored+tx; stored for redis and nats, which have no other.",
+)
 @click.option("--events", default=2000, show_default=True)
 @click.option("--rate", default=150.0, show_default=True, help="Events a second.")
 @click.option("--kill", default=(0.6, 1.4), type=Range(), help="Seconds between kills; default 0.6..1.4")
@@ -112,9 +123,13 @@ def main() -> None:
 @broken_option
 @json_option
 def crash_command(
-    store: str, mode: str, broken: str, to: Path | None, server: str, processes: int, **blow: Any
+    store: str, mode: str | None, broken: str, to: Path | None, server: str, processes: int, **blow: Any
 ) -> None:
     """E1, E2: SIGKILL at random, restart, count what was lost and what was done twice."""
+    if store in stores.OWN:
+        leave_out(stores.OWN[store]())
+        if mode == "stored+tx":
+            raise click.UsageError(f"{store} has no transactions: leave out --mode")
     if processes > 1 and server not in SEVERAL:
         raise click.UsageError(f"{server} is one process")
     storm = Storm(blow["events"], blow["rate"], blow["kill"], blow["dup"], server, processes or usual(server))
@@ -134,7 +149,7 @@ def crash_command(
             lambda options, place: crash(storm, options, place, told),
             to,
             store,
-            tx=mode == "stored+tx",
+            tx=mode == "stored+tx" or (mode is None and store not in stores.OWN),
             broken=broken,
             before=blow["work"] / 2,
             after=blow["work"] / 2,

@@ -46,7 +46,7 @@ def prepare(options: Options) -> None:
     """Make the inbox and the table of effects before any process under test opens them."""
     with opened(options):
         pass
-    if stores.kind(options) != "redis":
+    if stores.has_tables(options):
         say(options, CREATE)
     Path(options.ledger).touch()
 
@@ -79,7 +79,7 @@ def append(path: str, id_: str, attempt: int) -> None:
 def effects(options: Options) -> Effects:
     """All effects so far, wherever they were written."""
     found = [line.split() for line in Path(options.ledger).read_text().splitlines()]
-    if stores.kind(options) != "redis":
+    if stores.has_tables(options):
         found += say(options, "SELECT id, attempt, pid FROM lab_effect")
     times = Counter(id_ for id_, _, _ in found)
     attempt: dict[str, int] = {}
@@ -90,7 +90,7 @@ def effects(options: Options) -> Effects:
 
 def states(options: Options) -> Counter[str]:
     """How many events there are in each state."""
-    if stores.kind(options) == "redis":
+    if not stores.has_tables(options):
         with opened(options) as inbox:
             found = Counter[str]()
             for (_, state), count in inbox.counts().items():
@@ -101,7 +101,7 @@ def states(options: Options) -> Counter[str]:
 
 def ids(options: Options, *states: EventState) -> Counter[str]:
     """How many rows each event id has, of those in some states or in any."""
-    if stores.kind(options) == "redis":
+    if not stores.has_tables(options):
         with opened(options) as inbox:
             found = inbox.find(Query(states=frozenset(states), limit=ALL))
             return Counter(event.id for event in found)

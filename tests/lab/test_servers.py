@@ -1,4 +1,4 @@
-"""The same storms on PostgreSQL and MariaDB, as a server of several processes, and servers that go down."""
+"""The same storms on PostgreSQL, MariaDB, Redis and NATS, as a server of processes, and servers that go down."""
 
 from __future__ import annotations
 
@@ -46,6 +46,15 @@ def holds(verdict: Verdict) -> None:
 @pytest.mark.parametrize("name", SERVERS)
 def test_in_a_storm_of_kills_what_is_done_in_the_transaction_is_done_once(on, name, tmp_path):
     holds(asyncio.run(crash(STORM, on(name), tmp_path)))
+
+
+@pytest.mark.parametrize("name", stores.OWN)
+def test_in_a_storm_of_kills_a_store_without_transactions_loses_nothing(name, tmp_path):
+    if why := stores.OWN[name]():
+        pytest.skip(why)
+    with stores.made(name) as url:
+        options = Options("", str(tmp_path / "effects.log"), server=url, tx=False)
+        holds(asyncio.run(crash(STORM, options, tmp_path)))
 
 
 def test_a_worker_that_slept_past_its_leases_can_commit_nothing(on, tmp_path):
