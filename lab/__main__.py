@@ -304,12 +304,20 @@ def spool_command(spooled: bool, to: Path | None, **how: Any) -> None:
 
 
 @main.command("clocks")
-@store_option
-@broken_option
+@any_store_option
+@click.option("--beside", is_flag=True, help="Nobody is killed: a worker whose clock is right lives beside.")
+@click.option("--broken", default="", type=click.Choice(["", *BROKEN, clocks.OWN_CLOCK]))
 @json_option
-def clocks_command(store: str, broken: str, to: Path | None) -> None:
-    """E15: a worker's clock jumps by an hour and by ten years, either way, and it is killed."""
-    conclude(lambda options, place: clocks.clocks(clocks.JUMPS, options, place), to, store, broken=broken)
+def clocks_command(store: str, beside: bool, broken: str, to: Path | None) -> None:
+    """E15: a worker's clock jumps by an hour and by ten years, either way, and it is killed, or lives on."""
+    if store == "sqlite" and (beside or broken == clocks.OWN_CLOCK):
+        raise click.UsageError("a file is on one machine, which has one clock: name another store")
+    if store in stores.OWN:
+        leave_out(stores.OWN[store]())
+        if not beside:
+            raise click.UsageError(f"who holds what is read by SQL, which {store} has not: say --beside")
+    run = clocks.beside if beside else clocks.clocks
+    conclude(lambda options, place: run(clocks.JUMPS, options, place), to, store, broken=broken)
 
 
 @main.command("crowd")

@@ -116,6 +116,14 @@ def column(options: Options, name: str) -> dict[str, object]:
     return dict(say(options, f"SELECT {stores.id_column(options)}, {name} FROM hookcatch_event"))
 
 
+def attempts(options: Options) -> dict[str, int]:
+    """How often each event was taken, by id."""
+    if stores.has_tables(options):
+        return {id_: int(str(attempt)) for id_, attempt in column(options, "attempt").items()}
+    with opened(options) as inbox:
+        return {event.id: event.attempt for event in inbox.find(Query(limit=ALL))}
+
+
 def undecided(options: Options) -> int:
     """How many events still wait or are worked on."""
     found = states(options)
