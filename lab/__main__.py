@@ -38,7 +38,7 @@ from . import spool as spools
 from .broken import BROKEN
 from .crash import Storm, crash
 from .options import Options
-from .processes import SERVERS
+from .processes import SERVERS, SEVERAL, usual
 from .verdict import Verdict, save, show
 
 console = Console()
@@ -80,13 +80,23 @@ broken_option = click.option(
     help="A build that is wrong on purpose: must be caught.",
 )
 server_option = click.option(
-    "--server", default="uvicorn", type=click.Choice(["uvicorn", "gunicorn", "run"]), show_default=True
+    "--server",
+    default="uvicorn",
+    type=click.Choice(["uvicorn", "gunicorn", "granian", "granian-wsgi", "run"]),
+    show_default=True,
 )
 store_option = click.option(
     "--store",
     default="sqlite",
     show_default=True,
     help="Or a URL: postgresql://..., mariadb://... A database is made beside the one that it names.",
+)
+any_store_option = click.option(
+    "--store",
+    default="sqlite",
+    show_default=True,
+    help="Or a URL as postgresql://..., mariadb://..., beside whose database one is made; or redis or nats, which is "
+    "started for the run.",
 )
 json_option = click.option("--json", "to", type=click.Path(path_type=Path), help="Write the figures here.")
 
@@ -97,29 +107,32 @@ def main() -> None:
 
 
 @main.command("crash")
-@store_option
-@click.option("--mode", default="stored+tx", type=click.Choice(["stored", "stored+tx"]), show_default=True)
+@any_store_option
+@click.option(
+    "--mode",
+    type=click.Choice(["stored", "stored+tx"]),
+    help="Default stored+tx; stored for redis and nats, which have no other.",
+)
 @click.option("--events", default=2000, show_default=True)
 @click.option("--rate", default=150.0, show_default=True, help="Events a second.")
 @click.option("--kill", default=(0.6, 1.4), type=Range(), help="Seconds between kills; default 0.6..1.4")
 @click.option("--dup", default=0.05, type=Percent(), help="Share that is delivered again; default 5%")
 @server_option
 @click.option("--work", default=0.02, show_default=True, help="Seconds of work for an event.")
-@click.option("--processes", default=0, help="Of gunicorn; default 4.")
+@click.option("--processes", default=0, help="Of the server; default 4 for gunicorn, else 1.")
 @broken_option
 @json_option
 def crash_command(
-    store: str, mode: str, broken: str, to: Path | None, server: str, processes: int, **blow: Any
+    store: str, mode: str | None, broken: str, to: Path | None, server: str, processes: int, **blow: Any
 ) -> None:
     """E1, E2: SIGKILL at random, restart, count what was lost and what was done twice."""
-    storm = Storm(
-        blow["events"],
-        blow["rate"],
-        blow["kill"],
-        blow["dup"],
-        server,
-        processes or (4 if server == "gunicorn" else 1),
-    )
+    if store in stores.OWN:
+        leave_out(stores.OWN[store]())
+        if mode == "stored+tx":
+            raise click.UsageError(f"{store} has no transactions: leave out --mode")
+    if processes > 1 and server not in SEVERAL:
+        raise click.UsageError(f"{server} is one process")
+    storm = Storm(blow["events"], blow["rate"], blow["kill"], blow["dup"], server, processes or usual(server))
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -136,7 +149,7 @@ def crash_command(
             lambda options, place: crash(storm, options, place, told),
             to,
             store,
-            tx=mode == "stored+tx",
+            tx=mode == "stored+tx" or (mode is None and store not in stores.OWN),
             broken=broken,
             before=blow["work"] / 2,
             after=blow["work"] / 2,
@@ -291,12 +304,20 @@ def spool_command(spooled: bool, to: Path | None, **how: Any) -> None:
 
 
 @main.command("clocks")
-@store_option
-@broken_option
+@any_store_option
+@click.option("--beside", is_flag=True, help="Nobody is killed: a worker whose clock is right lives beside.")
+@click.option("--broken", default="", type=click.Choice(["", *BROKEN, clocks.OWN_CLOCK]))
 @json_option
-def clocks_command(store: str, broken: str, to: Path | None) -> None:
-    """E15: a worker's clock jumps by an hour and by ten years, either way, and it is killed."""
-    conclude(lambda options, place: clocks.clocks(clocks.JUMPS, options, place), to, store, broken=broken)
+def clocks_command(store: str, beside: bool, broken: str, to: Path | None) -> None:
+    """E15: a worker's clock jumps by an hour and by ten years, either way, and it is killed, or lives on."""
+    if store == "sqlite" and (beside or broken == clocks.OWN_CLOCK):
+        raise click.UsageError("a file is on one machine, which has one clock: name another store")
+    if store in stores.OWN:
+        leave_out(stores.OWN[store]())
+        if not beside:
+            raise click.UsageError(f"who holds what is read by SQL, which {store} has not: say --beside")
+    run = clocks.beside if beside else clocks.clocks
+    conclude(lambda options, place: run(clocks.JUMPS, options, place), to, store, broken=broken)
 
 
 @main.command("crowd")

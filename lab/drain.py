@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import ledger
 from .options import Options
-from .processes import Process, server, until
+from .processes import Process, server, until, usual
 from .sender import Sender
 from .verdict import Verdict
 
@@ -20,7 +20,7 @@ async def drain(
     `apart` two receivers only receive, and two workers beside them are restarted in turn with them."""
     options = replace(options, lease=60.0, before=0.05, worker=not apart)
     ledger.prepare(options)
-    receivers = [server(kind, options, directory, processes=2) for _ in range(2)]
+    receivers = [server(kind, options, directory, processes=min(2, usual(kind))) for _ in range(2)]
     workers = [server("worker", options, directory) for _ in range(2 if apart else 0)]
     pairs = zip(receivers, workers, strict=True)
     instances = [one for pair in pairs for one in pair] if apart else receivers

@@ -46,7 +46,7 @@ def prepare(options: Options) -> None:
     """Make the inbox and the table of effects before any process under test opens them."""
     with opened(options):
         pass
-    if stores.kind(options) != "redis":
+    if stores.has_tables(options):
         say(options, CREATE)
     Path(options.ledger).touch()
 
@@ -79,7 +79,7 @@ def append(path: str, id_: str, attempt: int) -> None:
 def effects(options: Options) -> Effects:
     """All effects so far, wherever they were written."""
     found = [line.split() for line in Path(options.ledger).read_text().splitlines()]
-    if stores.kind(options) != "redis":
+    if stores.has_tables(options):
         found += say(options, "SELECT id, attempt, pid FROM lab_effect")
     times = Counter(id_ for id_, _, _ in found)
     attempt: dict[str, int] = {}
@@ -90,7 +90,7 @@ def effects(options: Options) -> Effects:
 
 def states(options: Options) -> Counter[str]:
     """How many events there are in each state."""
-    if stores.kind(options) == "redis":
+    if not stores.has_tables(options):
         with opened(options) as inbox:
             found = Counter[str]()
             for (_, state), count in inbox.counts().items():
@@ -101,7 +101,7 @@ def states(options: Options) -> Counter[str]:
 
 def ids(options: Options, *states: EventState) -> Counter[str]:
     """How many rows each event id has, of those in some states or in any."""
-    if stores.kind(options) == "redis":
+    if not stores.has_tables(options):
         with opened(options) as inbox:
             found = inbox.find(Query(states=frozenset(states), limit=ALL))
             return Counter(event.id for event in found)
@@ -114,6 +114,14 @@ def ids(options: Options, *states: EventState) -> Counter[str]:
 def column(options: Options, name: str) -> dict[str, object]:
     """One column of the events, by id."""
     return dict(say(options, f"SELECT {stores.id_column(options)}, {name} FROM hookcatch_event"))
+
+
+def attempts(options: Options) -> dict[str, int]:
+    """How often each event was taken, by id."""
+    if stores.has_tables(options):
+        return {id_: int(str(attempt)) for id_, attempt in column(options, "attempt").items()}
+    with opened(options) as inbox:
+        return {event.id: event.attempt for event in inbox.find(Query(limit=ALL))}
 
 
 def undecided(options: Options) -> int:

@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,3 +76,14 @@ class OwnRedis:
         """End it, and drop its files."""
         self.crash()
         shutil.rmtree(self.place)
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """Names one to hookcatch that runs as long as the block does."""
+    redis = OwnRedis()
+    try:
+        redis.make()
+        yield redis.url
+    finally:
+        redis.remove()

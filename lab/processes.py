@@ -21,6 +21,8 @@ from .options import Options
 
 ROOT = Path(__file__).parent.parent
 
+AN_ANSWER = 5.0
+"""Seconds for it; then another connection is tried, for whoever had this one may have died."""
 
 SERVERS = (
     "uvicorn", "uvicorn-h11", "hypercorn", "granian", "aiohttp", "sanic", "tornado",
@@ -28,15 +30,21 @@ SERVERS = (
 )  # fmt: skip
 """Those that can serve lab.receiver."""
 
+SEVERAL = ("uvicorn", "granian", "granian-wsgi", "gunicorn", "gunicorn-sync")
+"""Those of them that can be several processes."""
 
-def command(server: str, port: int, processes: int = 4) -> list[str]:
+FOUR = ("gunicorn", "gunicorn-sync")
+"""Those that are, unless one says otherwise: four."""
+
+
+def command(server: str, port: int, processes: int = 1) -> list[str]:
     """The command line of a server."""
     asgi, wsgi, here = "lab.receiver:hooks", "lab.receiver:wsgi", f"127.0.0.1:{port}"
     uvicorn = ["uvicorn", asgi, "--port", str(port), "--log-level", "warning", "--no-access-log"]
     gunicorn = ["gunicorn", wsgi, "-b", here, "--log-level", "warning", "-w", str(processes)]
-    granian = ["granian", "--port", str(port), "--log-level", "warning", "--interface"]
+    granian = ["granian", "--port", str(port), "--log-level", "warning", "--workers", str(processes)]
     known = {
-        "uvicorn": [*uvicorn, "--timeout-graceful-shutdown", "10"],
+        "uvicorn": [*uvicorn, "--timeout-graceful-shutdown", "10", "--workers", str(processes)],
         "uvicorn-h11": [*uvicorn, "--http", "h11", "--loop", "asyncio"],
         "hypercorn": [
             "hypercorn",
@@ -44,11 +52,11 @@ def command(server: str, port: int, processes: int = 4) -> list[str]:
             "-b",
             here,
         ],  # of its dict alone
-        "granian": [*granian, "asgi", asgi],
+        "granian": [*granian, "--interface", "asgi", asgi],
         **{name: ["lab.own_server", name, asgi, str(port)] for name in ("aiohttp", "sanic", "tornado")},
         "gunicorn": [*gunicorn, "-k", "gthread", "--threads", "8"],
         "gunicorn-sync": [*gunicorn, "-k", "sync"],
-        "granian-wsgi": [*granian, "wsgi", "--blocking-threads", "8", wsgi],
+        "granian-wsgi": [*granian, "--interface", "wsgi", "--blocking-threads", "8", wsgi],
         "waitress": ["waitress", f"--listen={here}", "--threads=8", wsgi],
         "run": ["run", asgi, "--port", str(port), "--log-level", "warning"],
         "worker": ["worker", asgi, "--log-level", "info"],
@@ -70,8 +78,11 @@ def free_port() -> int:
 
 @dataclass
 class Process:
-    """A process under test; `log` gets what it prints. `says` is what it prints when it is ready, if it listens at no
-    port."""
+    """A process under test; `log` gets what it prints.
+
+    It is ready when it says `says`; or, if it says nothing, when it listens at its port. With `http` it has to answer
+    there: a server of several processes listens before any of them can.
+    """
 
     argv: Sequence[str]
     environ: dict[str, str]
@@ -79,6 +90,7 @@ class Process:
     port: int = 0
     cwd: Path = ROOT
     says: str = ""
+    http: bool = False
     _before: int = field(default=0, repr=False)
     _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
@@ -124,20 +136,38 @@ class Process:
         await until(lambda: not self.is_alive(), patience, f"{self.log.stem} does not end: {self.log}")
         return time.monotonic() - started
 
-    async def ready(self, patience: float = 20.0) -> None:
-        """Wait until it accepts connections, or says that it is ready."""
-        await until(self._answers, patience, f"{self.log.stem} does not get ready; see {self.log}")
+    async def ready(self, patience: float = 60.0) -> None:
+        """Wait until it answers, accepts connections or says that it is ready. TimeoutError after `patience` seconds,
+        RuntimeError if it ends before."""
+        try:
+            async with asyncio.timeout(patience):
+                while not await self._is_ready():
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise TimeoutError(f"{self.log.stem} does not get ready; see {self.log}") from None
 
-    def _answers(self) -> bool:
+    async def _is_ready(self) -> bool:
         if not self.is_alive():
             raise RuntimeError(f"{self.log.stem} ended at once:\n{self.log.read_text()[-2000:]}")
         if self.says:
             return self.says.encode() in self.log.read_bytes()[self._before :]
         try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=0.2).close()
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:
             return False
-        return True
+        try:
+            return not self.http or await _answers(reader, writer)
+        finally:
+            writer.close()
+
+
+async def _answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Whether anybody answers a request; nobody does where all who could have died or do not listen yet."""
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(AN_ANSWER):
+            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            return (await reader.readline()).startswith(b"HTTP/")
+    return False
 
 
 def family(pid: int) -> list[psutil.Process]:
@@ -156,12 +186,18 @@ def lives(process: psutil.Process) -> bool:
         return False
 
 
-def server(name: str, options: Options, directory: Path, port: int = 0, processes: int = 4) -> Process:
-    """A server of lab.receiver, not yet started."""
-    port = port or free_port()
+def server(name: str, options: Options, directory: Path, port: int = 0, processes: int = 0) -> Process:
+    """A server of lab.receiver, not yet started, of as many processes as it usually is or as one says."""
+    port, processes = port or free_port(), processes or usual(name)
     log = directory / f"{name}-{port}.log"
     says = "working on up to" if name == "worker" else ""
-    return Process(command(name, port, processes), options.environ(), log, port, says=says)
+    argv = command(name, port, processes)
+    return Process(argv, options.environ(), log, port, says=says, http=not says)
+
+
+def usual(name: str) -> int:
+    """How many processes a server is if nobody says anything."""
+    return 4 if name in FOUR else 1
 
 
 async def until(holds: Callable[[], bool], patience: float, what: str) -> None:

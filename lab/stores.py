@@ -1,4 +1,5 @@
-"""The databases that an experiment's inbox can be in: a file of SQLite, one made on a server for it, a Redis."""
+"""Where an experiment's inbox can be: a file of SQLite, a database made on a server for it, a Redis or NATS of its
+own."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 from hookcatch.inbox import open_inbox
 
+from . import own_nats, own_redis
 from .options import Options
 
 WRITING = {
@@ -25,10 +27,19 @@ WRITING = {
 """Who has written something and has not committed it yet."""
 
 
+OWN = {"redis": own_redis.missing, "nats": own_nats.missing}
+"""Those that are made for the run, and why there can be none."""
+
+
 def kind(options: Options) -> str:
-    """`sqlite`, `postgresql`, `mysql` or `redis`."""
+    """`sqlite`, `postgresql`, `mysql`, `redis` or `nats`."""
     scheme = urlsplit(options.inbox_url).scheme
     return {"postgres": "postgresql", "mariadb": "mysql"}.get(scheme, scheme)
+
+
+def has_tables(options: Options) -> bool:
+    """Whether SQL can be said to it; all others have no transactions either."""
+    return kind(options) not in OWN
 
 
 def say(options: Options, sql: str, values: Sequence[Any] = ()) -> list[Any]:
@@ -70,9 +81,14 @@ def is_writing(options: Options) -> bool:
 
 @contextmanager
 def made(url: str) -> Iterator[str]:
-    """A new database beside the one that a URL names, as long as the block runs; nothing for `sqlite`."""
+    """A new database beside the one that a URL names, or a server of the run's own for a name in OWN, as long as the
+    block runs; nothing for `sqlite`."""
     if url == "sqlite":
         yield ""
+        return
+    if url in OWN:
+        with own_nats.own_nats() if url == "nats" else own_redis.running() as own:
+            yield own
         return
     name = f"hookcatch_lab_{secrets.token_hex(4)}"
     home = Options("", "", server=url)

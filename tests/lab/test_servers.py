@@ -1,4 +1,4 @@
-"""The same storms on PostgreSQL and MariaDB, as a server of several processes, and servers that go down."""
+"""The same storms on PostgreSQL, MariaDB, Redis and NATS, as a server of processes, and servers that go down."""
 
 from __future__ import annotations
 
@@ -48,12 +48,35 @@ def test_in_a_storm_of_kills_what_is_done_in_the_transaction_is_done_once(on, na
     holds(asyncio.run(crash(STORM, on(name), tmp_path)))
 
 
+@pytest.mark.parametrize("name", stores.OWN)
+def test_in_a_storm_of_kills_a_store_without_transactions_loses_nothing(name, tmp_path):
+    if why := stores.OWN[name]():
+        pytest.skip(why)
+    with stores.made(name) as url:
+        options = Options("", str(tmp_path / "effects.log"), server=url, tx=False)
+        holds(asyncio.run(crash(STORM, options, tmp_path)))
+
+
 def test_a_worker_that_slept_past_its_leases_can_commit_nothing(on, tmp_path):
     holds(asyncio.run(zombie.zombie(20, on(), tmp_path)))
 
 
-def test_what_a_worker_held_whose_clock_jumped_ten_years_back_is_taken_over_and_done_once(on, tmp_path):
-    holds(asyncio.run(clocks.clocks([-clocks.DECADE], on(), tmp_path)))
+@pytest.mark.parametrize("broken", ["", clocks.OWN_CLOCK])
+def test_what_a_worker_held_whose_clock_jumped_ten_years_back_is_taken_over_and_done_once(
+    on, broken, tmp_path
+):
+    verdict = asyncio.run(clocks.clocks([-clocks.DECADE], on(broken=broken), tmp_path))
+    caught = ["no wrong clock left leases behind"] if broken else []
+    assert verdict.broken_lines == caught, verdict.figures
+
+
+@pytest.mark.parametrize("broken", ["", clocks.OWN_CLOCK])
+def test_of_two_live_workers_whose_clocks_disagree_none_takes_what_the_other_holds(on, broken, tmp_path):
+    verdict = asyncio.run(clocks.beside([clocks.HOUR], on(broken=broken), tmp_path))
+    if broken:
+        assert "nothing was taken from a worker that lived" in verdict.broken_lines, verdict.figures
+    else:
+        holds(verdict)
 
 
 def test_a_build_without_a_fence_is_caught(on, tmp_path):

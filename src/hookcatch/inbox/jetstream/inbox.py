@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -30,7 +29,7 @@ from hookcatch.core.secret import Secret
 from hookcatch.core.wire import Response
 from hookcatch.inbox.forks import Forking, watch
 from hookcatch.inbox.listeners import Listeners
-from hookcatch.inbox.shared.clock import ServerClock
+from hookcatch.inbox.shared.clock import ServerClock, ticking
 
 from .codec import Call
 from .options import BUCKET, Names, NatsOptions
@@ -62,7 +61,7 @@ class NatsInbox(Forking):
         self.durable: bool = options.durability == "strict"
         self._place = place_of(url)
         self._options = options
-        self._clock = ServerClock(clock, timer=time.monotonic, wanted=options.server_clock)
+        self._clock = ServerClock(clock, timer=ticking, wanted=options.server_clock)
         self._listeners = Listeners()
         self._starting = threading.Lock()
         self._running: Engine | None = None

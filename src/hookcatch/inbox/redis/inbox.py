@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from hookcatch.core.wire import Response
 from hookcatch.inbox.forks import Forking, watch
 from hookcatch.inbox.listeners import Listeners
 from hookcatch.inbox.locks import NoLock
-from hookcatch.inbox.shared.clock import ServerClock
+from hookcatch.inbox.shared.clock import ServerClock, ticking
 from hookcatch.inbox.writer import Writer
 
 try:
@@ -86,7 +85,7 @@ class RedisInbox(Forking):
         self.options: RedisOptions = options
         self.durable: bool = True
         self.server: Server = Server(url, options.prefix, strict=options.durability == "strict")
-        self._clock = ServerClock(clock, timer=time.monotonic, wanted=options.server_clock)
+        self._clock = ServerClock(clock, timer=ticking, wanted=options.server_clock)
         self._listeners = Listeners()
         self._opening = threading.Lock()
         self._opened = False
@@ -130,6 +129,7 @@ class RedisInbox(Forking):
             )
         link = Link(self.server, self._clock)
         try:
+            link.execute("BEGIN IMMEDIATE")  # asks for its time, before anything is taken by a wrong clock
             steps.next_due()(link)  # a role may connect and still not run scripts or use these keys
         except InboxUnavailable as error:
             raise ConfigurationError(f"the inbox in {place} cannot be used: {error}") from error

@@ -1,12 +1,14 @@
 """One clock for all machines at an inbox: the server's (SEMANTICS 7).
 
 Times are compared that different machines wrote: when an event is due, when a lease runs out. So what is written is
-the server's time, and what is read comes back in the machine's own, as far as the two are apart.
+the server's time, and what is read comes back in the machine's own, as far as the two are apart. How far is asked
+every minute; a clock that is set meanwhile is noticed by a timer that cannot be set, and asked about at once.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -36,12 +38,18 @@ TOLERANCE = 2.0
 log: logging.Logger = logging.getLogger("hookcatch.inbox")
 
 
+def ticking() -> float:
+    """Seconds from anywhere that nobody can set. They go on while the machine sleeps, which those of `time.monotonic`
+    do not on Linux (clock_gettime(2): CLOCK_BOOTTIME)."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 class ServerClock:
     """How far the server's clock is ahead of this machine's.
 
     Args:
         clock: this machine's clock.
-        timer: seconds from anywhere, growing.
+        timer: seconds from anywhere, growing, which nobody sets.
         wanted: False to leave the machine's clock as it is, whatever the server's says.
     """
 
@@ -50,18 +58,32 @@ class ServerClock:
         self._timer = timer
         self._wanted = wanted
         self._next = float("-inf")
-        self.ahead: float = 0.0
+        self._measured = 0.0
+        self._apart: float | None = None  # this machine's clock and the timer, when it was measured
 
     def is_due(self) -> bool:
         """Whether it is time to measure."""
-        return self._wanted and self._timer() >= self._next
+        return self._wanted and (self._timer() >= self._next or bool(self._set_by()))
+
+    def _set_by(self) -> float:
+        """How many seconds on this machine's clock was set since it was measured; 0 below the tolerance."""
+        if self._apart is None:
+            return 0.0
+        by = self._clock() - self._timer() - self._apart
+        return by if abs(by) >= TOLERANCE else 0.0
+
+    @property
+    def ahead(self) -> float:
+        """Seconds to add to this machine's time."""
+        return self._measured - self._set_by()
 
     def measure(self, ask: Callable[[], float]) -> None:
         """Ask the server for its time."""
         before = self._clock()
         server = ask()
-        ahead = server - (before + self._clock()) / 2
-        self._next = self._timer() + EVERY
+        after, ticks = self._clock(), self._timer()
+        ahead = server - (before + after) / 2
+        self._next, self._apart = ticks + EVERY, after - ticks
         if abs(ahead) < TOLERANCE:
             ahead = 0.0
         else:
@@ -71,7 +93,7 @@ class ServerClock:
                 abs(ahead),
                 "behind" if ahead > 0 else "ahead of",
             )
-        self.ahead = ahead
+        self._measured = ahead
 
     def __call__(self) -> float:
         """The server's time, in seconds since the epoch."""

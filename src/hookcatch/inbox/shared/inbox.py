@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -34,8 +33,8 @@ from hookcatch.inbox.locks import NoLock
 from hookcatch.inbox.writer import Lock, Writer
 
 from . import lanes, migrations, ops, queries, rows, secrets
-from .clock import ServerClock
-from .dialect import Db
+from .clock import ServerClock, ticking
+from .dialect import Db, ask
 from .driver import Driver
 from .front import Front
 from .hints import Hints
@@ -90,7 +89,7 @@ class ServerInbox(Forking):
         self.driver: Driver = driver
         self.options: ServerOptions = options
         self.durable: bool = True
-        self._clock = ServerClock(clock, timer=time.monotonic, wanted=options.server_clock)
+        self._clock = ServerClock(clock, timer=ticking, wanted=options.server_clock)
         self._listeners = Listeners()
         self._opening = threading.Lock()
         self._opened = False
@@ -147,6 +146,8 @@ class ServerInbox(Forking):
 
     def _prepare(self, connection: Any) -> None:
         self._make_tables(connection)
+        if self._clock.is_due():  # before anything is taken by a clock that nobody has asked about
+            self._clock.measure(lambda: float(ask(connection, self.driver.dialect.now)))
         why_not = self.driver.dialect.check(connection)
         self.durable = not why_not
         if why_not and self.options.durability == "strict":
