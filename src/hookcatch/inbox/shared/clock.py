@@ -35,13 +35,15 @@ EVERY = 60.0
 TOLERANCE = 2.0
 """Seconds that clocks may be apart without harm: leases last 30 times that, and NTP keeps well below it."""
 
+_SINCE_BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
 log: logging.Logger = logging.getLogger("hookcatch.inbox")
 
 
 def ticking() -> float:
     """Seconds from anywhere that nobody can set. They go on while the machine sleeps, which those of `time.monotonic`
     do not on Linux (clock_gettime(2): CLOCK_BOOTTIME)."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    return time.monotonic() if _SINCE_BOOT is None else time.clock_gettime(_SINCE_BOOT)
 
 
 class ServerClock:
