@@ -12,7 +12,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,11 @@ from lab.processes import Process, free_port
 from hookcatch import Hookcatch
 from hookcatch.core.ports import Query
 from support.brokers import (
+    KAFKA,
     NATS_URL,
     RABBITMQ_URL,
     REDIS_URL,
+    MockKafka,
     clean_nats,
     clean_nothing,
     clean_rabbitmq,
@@ -56,7 +58,7 @@ class Way:
     engine: str
     broker: str
     worker: tuple[str, ...]
-    service: Service
+    service: Service | MockKafka
     clean: Callable[[str], None]
     many: int = 60
 
@@ -84,6 +86,7 @@ WAYS = {
     ),
     "saq-redis": on_redis("saq", "-m", "saq", "support.relayed.settings"),
     "huey-redis": on_redis("huey", "-m", "huey.bin.huey_consumer", "support.relayed.engine", "-w", "2"),
+    "kafka": Way("kafka", "", CONSUME, KAFKA, clean_nothing),
     "nats": Way("nats", NATS_URL, CONSUME, NATS, clean_nats),
     "rabbitmq": Way("rabbitmq", RABBITMQ_URL, CONSUME, RABBITMQ, clean_rabbitmq),
     "redis": on_redis("redis", *CONSUME),
@@ -169,10 +172,12 @@ class Stage:
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     way = WAYS[request.param]
     way.service.need()
-    with jobs() if way.engine == "procrastinate" else nullcontext("") as broker:
-        made = Stage(tmp_path, way, broker)
-        if broker:
+    with PLACES.get(way.engine, nullcontext)() as broker:
+        made = Stage(tmp_path, way, broker or "")
+        if way.engine == "procrastinate":
             made.run(*PROCRASTINATE, "schema", "--apply")
+        if way.engine == "kafka":
+            KAFKA.make(made.queue)
         yield made
         made.close()
 
@@ -186,6 +191,13 @@ def jobs() -> Iterator[str]:
         yield POSTGRES.url(name)
     finally:
         POSTGRES.say(POSTGRES.home, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+PLACES: dict[str, Callable[[], AbstractContextManager[str | None]]] = {
+    "procrastinate": jobs,
+    "kafka": lambda: nullcontext(KAFKA.servers),
+}
+"""Where a broker is that is not always in the same place."""
 
 
 def names(word: str, number: int) -> list[str]:

@@ -1,5 +1,5 @@
-"""The mock cluster of librdkafka, as a process that speaks Kafka's protocol over TCP until it is killed. It says where
-it listens. SIGUSR1 takes its broker down, SIGUSR2 up again.
+"""The mock cluster of librdkafka, as a process that speaks Kafka's protocol over TCP until it is killed. It says
+where it listens. SIGUSR1 takes its broker down, SIGUSR2 up again.
 
 https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_mock.h, of the library that confluent-kafka ships:
 its Python side does not show it, so it is called as C.

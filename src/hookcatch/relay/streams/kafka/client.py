@@ -86,7 +86,7 @@ class Clients:
     def consumer(self, group: str) -> Consumer:
         """To take."""
         classic = {} if self.settings.get("group.protocol") == "consumer" else _CLASSIC
-        ours = {**_CONSUMING, **classic, "error_cb": self._heard}
+        ours = {**_CONSUMING, **classic, "error_cb": self._heard, "on_commit": self._committed}
         return self._made(Consumer, ours, {**_SAFE_CONSUMING, "group.id": group})
 
     def _made(self, make: Callable[..., C], ours: Mapping[str, Any], safe: Mapping[str, Any]) -> C:
@@ -102,6 +102,11 @@ class Clients:
         """What goes wrong and is tried again by the library. Once all brokers are down, it says so once."""
         level = 30 if error.code() == KafkaError._ALL_BROKERS_DOWN else 10
         logger.log(level, "%s: %s", self.name, error.str())
+
+    def _committed(self, error: KafkaError | None, _offsets: object) -> None:
+        """What is not committed comes again, and finds nothing to do."""
+        if error is not None:
+            logger.info("%s was not told what is done: %s", self.name, error.str())
 
 
 class _Quiet:

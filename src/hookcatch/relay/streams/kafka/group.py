@@ -99,7 +99,8 @@ class Member:
             await self._publish(taken.message)
         except FAILURES:
             with self._lock:
-                self._waiting.append(taken)
+                if taken.partition.is_ours:
+                    self._waiting.append(taken)
             raise
         self.done(taken)
 
@@ -116,8 +117,7 @@ class Member:
             self._failed = why
         finally:
             with suppress(KafkaException):
-                self._store()
-                self._consumer.close()
+                self._consumer.close()  # takes all away from us, with what is stored then
             self._forget(list(self._partitions))
             self._tell()
 
