@@ -27,6 +27,7 @@ from support.brokers import (
     NATS_URL,
     RABBITMQ_URL,
     REDIS_URL,
+    TANSU_SERVER,
     MockKafka,
     clean_nats,
     clean_nothing,
@@ -289,6 +290,7 @@ NATS_SERVER = (
     [
         ("celery-redis", "redis://127.0.0.1:{port}/0", REDIS_SERVER),
         ("nats", "nats://127.0.0.1:{port}", NATS_SERVER),
+        ("kafka", "127.0.0.1:{port}", TANSU_SERVER),
     ],
 )
 def test_while_the_broker_is_down_events_wait_and_lose_no_attempt(

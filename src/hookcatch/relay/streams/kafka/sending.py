@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -22,6 +23,7 @@ class Sending:
             target=_hear, args=(producer, self._closing), name="hookcatch-kafka-sending", daemon=True
         )
         self._thread.start()
+        weakref.finalize(self, self._closing.set)  # its loop may have gone without a word
 
     async def publish(self, topic: str, message: str) -> None:
         """Returns when all copies that are in step have it, of which there are `min.insync.replicas` or more.
