@@ -6,12 +6,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from confluent_kafka import Consumer as Client
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from hypothesis import given
 from hypothesis import strategies as st
@@ -300,9 +301,21 @@ def test_settings_that_it_cannot_have_are_refused(settings, why):
         KafkaTopic(settings=settings).check()
 
 
-def test_a_topic_needs_a_partition():
-    with pytest.raises(ConfigurationError, match="needs a partition or more"):
-        KafkaTopic(partitions=0)
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"partitions": 0}, "partitions and replicas of a topic are 1 to"),
+        ({"replicas": 0}, "partitions and replicas of a topic are 1 to"),
+        ({"topic": ""}, "have names"),
+        ({"group": ""}, "have names"),
+        ({"servers": ""}, "write host:port"),
+        ({"servers": "kafka://host:9092"}, "write host:port"),
+        ({"servers": []}, "write host:port"),
+    ],
+)
+def test_what_cannot_be_a_topic_is_refused_at_once(arguments, why):
+    with pytest.raises(ConfigurationError, match=why):
+        KafkaTopic(**arguments)
 
 
 def test_why_no_broker_was_found_is_said(monkeypatch, caplog):
@@ -378,6 +391,52 @@ def test_a_topic_that_is_not_there_is_made_with_so_many_partitions(tansu):
     assert len(found.partitions) == 3
 
 
+def says_no(code: int) -> Callable[..., Any]:
+    """An answer to who would make a topic that this broker gives to nobody."""
+
+    def create_topics(
+        _admin: AdminClient, topics: list[NewTopic], **_options: Any
+    ) -> dict[str, Future[None]]:
+        answer: Future[None] = Future()
+        answer.set_exception(KafkaException(KafkaError(code)))
+        return {one.topic: answer for one in topics}
+
+    return create_topics
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.POLICY_VIOLATION,
+        KafkaError.INVALID_REPLICATION_FACTOR,
+        KafkaError._UNSUPPORTED_FEATURE,
+    ],
+)
+def test_a_topic_that_may_not_be_made_is_an_error_that_says_what_to_do(tansu, monkeypatch, code):
+    monkeypatch.setattr(AdminClient, "create_topics", says_no(code))
+    with pytest.raises(ConfigurationError, match=r"is not there and cannot be made: .*\. Make it, with"):
+        KafkaTopic(tansu, topic="forbidden").check()
+
+
+def test_a_topic_that_cannot_be_made_just_now_is_no_reason_not_to_receive(tansu, monkeypatch, caplog):
+    monkeypatch.setattr(AdminClient, "create_topics", says_no(KafkaError.NOT_CONTROLLER))
+    KafkaTopic(tansu, topic="forbidden").check()
+    assert "is not there yet" in caplog.text
+
+
+def test_a_topic_that_another_was_faster_to_make_is_used(tansu, monkeypatch):
+    created = AdminClient.create_topics
+
+    def another(admin: AdminClient, topics: list[NewTopic], **options: Any) -> dict[str, Future[None]]:
+        created(admin, topics)[topics[0].topic].result()
+        return says_no(KafkaError.TOPIC_ALREADY_EXISTS)(admin, topics)
+
+    monkeypatch.setattr(AdminClient, "create_topics", another)
+    KafkaTopic(tansu, topic="contended").check()
+
+
 def test_what_is_sent_to_a_topic_that_is_not_there_is_in_it(tansu):
     async def story() -> None:
         sending = KafkaTopic(tansu, topic="sent")
@@ -401,3 +460,8 @@ def test_a_topic_that_is_compacted_is_refused(tansu):
     make(tansu, "compacted", **{"cleanup.policy": "compact"})
     with pytest.raises(ConfigurationError, match="takes no message without a key"):
         KafkaTopic(tansu, topic="compacted").check()
+
+
+def test_a_name_that_no_topic_can_have_is_refused(tansu):
+    with pytest.raises(ConfigurationError, match=r"cannot be used: .*Invalid topic"):
+        KafkaTopic(tansu, topic="a b").check()

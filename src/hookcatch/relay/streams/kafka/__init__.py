@@ -43,13 +43,13 @@ class KafkaTopic:
         topic: str = "hookcatch",
         group: str = "hookcatch",
         partitions: int = PARTITIONS,
-        replicas: int = -1,
+        replicas: int | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.name: str = f"Kafka topic {topic!r}"
         self.failures: tuple[type[Exception], ...] = FAILURES
-        if partitions < 1:
-            raise ConfigurationError(f"{self.name} needs a partition or more")
+        if not topic or not group:
+            raise ConfigurationError("a topic and a consumer group of Kafka have names")
         self._topic = topic
         self._group = group
         self._wanted = Wanted(topic, partitions, replicas)

@@ -20,7 +20,7 @@ except ModuleNotFoundError:
 
 C = TypeVar("C")
 
-FAILURES: tuple[type[Exception], ...] = (KafkaException, BufferError, TimeoutError)
+FAILURES: tuple[type[Exception], ...] = (KafkaException, BufferError, OSError, TimeoutError)
 """What a broker that is away is told by; BufferError: too much waits to be sent already."""
 
 CONFIRMED = 5.0
@@ -68,6 +68,10 @@ class Clients:
     settings: Mapping[str, Any] = field(repr=False)
 
     def __post_init__(self) -> None:
+        if not self.servers or "/" in self.servers:
+            raise ConfigurationError(
+                f"{self.servers!r} is no place where {self.name} could be: write host:port, several with commas"
+            )
         wrong = sorted(_NOT_TO_BE_SET & self.settings.keys())
         if wrong:
             raise ConfigurationError(

@@ -20,6 +20,8 @@ HOUR = 3600.0
 """Seconds: a relay's patience, unless it was told another. After it an event is handed over again, so longer no
 message is needed."""
 
+MOST = 10000
+
 _NO = frozenset(
     {
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
@@ -42,12 +44,18 @@ class Wanted:
 
     topic: str
     partitions: int
-    replicas: int
+    replicas: int | None
+
+    def __post_init__(self) -> None:
+        said = (self.partitions, 1 if self.replicas is None else self.replicas)
+        if not all(1 <= number <= MOST for number in said):
+            raise ConfigurationError(f"partitions and replicas of a topic are 1 to {MOST}")
 
     def new(self) -> NewTopic:
         """In three copies and more, two have to have what is confirmed."""
-        config = {"cleanup.policy": "delete", **({"min.insync.replicas": "2"} if self.replicas >= 3 else {})}
-        return NewTopic(self.topic, self.partitions, self.replicas, config=config)
+        copies = -1 if self.replicas is None else self.replicas  # -1: as the brokers are set
+        config = {"cleanup.policy": "delete", **({"min.insync.replicas": "2"} if copies >= 3 else {})}
+        return NewTopic(self.topic, self.partitions, copies, config=config)
 
 
 def look(clients: Clients, wanted: Wanted) -> None:
@@ -55,7 +63,7 @@ def look(clients: Clients, wanted: Wanted) -> None:
 
     Raises:
         ConfigurationError: it cannot be made, or nothing could be sent to it.
-        KafkaException: no broker answers.
+        ConnectionError: no broker answers.
     """
     heard: list[KafkaError] = []
     admin = clients.admin(heard.append)
@@ -164,8 +172,7 @@ def losses(settings: Mapping[str, str], copies: int) -> list[str]:
     ]
 
 
-def _with_cause(why: KafkaException, heard: list[KafkaError]) -> KafkaException:
+def _with_cause(why: KafkaException, heard: list[KafkaError]) -> ConnectionError:
     """ "Timed out" is what a wrong name and a wrong password look like from here; the library has heard more."""
-    error: KafkaError = why.args[0]
-    causes = dict.fromkeys([error.str(), *(one.str() for one in heard)])
-    return KafkaException(KafkaError(error.code(), "; ".join(causes)))
+    causes = [error.str() for error in heard if error.code() != KafkaError._ALL_BROKERS_DOWN]
+    return ConnectionError("; ".join([told(why), *causes[:1]]))
