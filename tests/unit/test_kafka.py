@@ -4,6 +4,7 @@ mock cluster of librdkafka, which knows no settings; topics are made in Tansu, a
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -20,6 +21,7 @@ from lab.processes import free_port
 
 from hookcatch.core.errors import ConfigurationError
 from hookcatch.relay import Fate
+from hookcatch.relay.streams import Taken
 from hookcatch.relay.streams.kafka import KafkaTopic, topic
 from hookcatch.relay.streams.kafka.offsets import Offsets
 from hookcatch.relay.streams.kafka.topic import losses, useless
@@ -199,7 +201,32 @@ def test_handlers_that_take_longer_than_the_group_waits_for_a_poll_keep_their_pa
     asyncio.run(story())
 
 
+def test_no_more_is_taken_than_may_be_in_work(name):
+    async def story() -> None:
+        put(name, 0, *[f"m{number}" for number in range(10)])
+        async with stream(name).open(2) as inlet:
+            taken: list[Taken] = []
+
+            async def take(turns: int) -> None:
+                for _ in range(turns):
+                    taken.extend(await inlet.take(100))
+
+            while len(taken) < 2:
+                await take(1)
+            await take(4)  # some seconds
+            assert [one.message for one in taken] == ["m0", "m1"]
+            await taken[1].done()
+            while len(taken) < 3:
+                await take(1)
+            await take(2)
+            assert [one.message for one in taken] == ["m0", "m1", "m2"]
+
+    asyncio.run(story())
+
+
 def test_a_message_that_is_to_come_again_and_cannot_be_sent_again_stays_in_hand(name, caplog):
+    caplog.set_level(logging.INFO, "hookcatch")
+
     async def story() -> None:
         put(name, 0, "evt")
         seen: list[str] = []
