@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer as Client
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,8 +21,9 @@ from lab.processes import free_port
 
 from hookcatch.core.errors import ConfigurationError
 from hookcatch.relay import Fate
-from hookcatch.relay.streams import Taken
-from hookcatch.relay.streams.kafka import KafkaTopic, topic
+from hookcatch.relay.streams import Inlet, Taken
+from hookcatch.relay.streams import consuming as loop
+from hookcatch.relay.streams.kafka import KafkaTopic, client, topic
 from hookcatch.relay.streams.kafka.offsets import Offsets
 from hookcatch.relay.streams.kafka.topic import losses, useless
 from support.brokers import KAFKA, QUICK_KAFKA, TANSU
@@ -220,6 +221,60 @@ def test_no_more_is_taken_than_may_be_in_work(name):
                 await take(1)
             await take(2)
             assert [one.message for one in taken] == ["m0", "m1", "m2"]
+
+    asyncio.run(story())
+
+
+async def one_of(inlet: Inlet) -> Taken:
+    while not (taken := await inlet.take(1)):
+        pass
+    return taken[0]
+
+
+def test_what_was_done_just_now_is_committed_at_the_end(name):
+    async def story() -> None:
+        put(name, 0, "evt")
+        async with stream(name).open(1) as inlet:
+            await (await one_of(inlet)).done()
+        assert committed(name) == {0: 1}
+
+    asyncio.run(story())
+
+
+def test_after_the_end_nothing_is_sent_again_for_it_comes_by_itself(name):
+    async def story() -> None:
+        put(name, 0, "evt")
+        async with stream(name).open(1) as inlet:
+            taken = await one_of(inlet)
+        await taken.again()
+        assert KAFKA.left(name, name) == 1
+        async with stream(name).open(1) as inlet:
+            assert (await one_of(inlet)).message == "evt"
+
+    asyncio.run(story())
+
+
+def test_a_consumer_that_fails_for_good_is_closed_and_another_joins(name, monkeypatch, caplog):
+    monkeypatch.setattr(loop, "REST", (0.1, 0.1))
+    failures = [KafkaException(KafkaError(KafkaError._FENCED))]
+
+    class Fenced(Client):
+        """Of which there is another with the same name, at its first poll."""
+
+        def poll(self, timeout: float = -1) -> Message | None:
+            if failures:
+                raise failures.pop()
+            return super().poll(timeout)
+
+    monkeypatch.setattr(client, "Consumer", Fenced)
+
+    async def story() -> None:
+        put(name, 0, "evt")
+        hands = Hands(free=True)
+        async with consuming(stream(name), hands):
+            await until(lambda: hands.done == ["evt"])
+        assert "cannot be consumed, next try" in caplog.text
+        assert committed(name) == {0: 1}
 
     asyncio.run(story())
 
