@@ -12,7 +12,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,14 @@ from lab.processes import Process, free_port
 from hookcatch import Hookcatch
 from hookcatch.core.ports import Query
 from support.brokers import (
+    KAFKA,
     NATS_URL,
     RABBITMQ_URL,
     REDIS_URL,
+    TANSU,
+    TANSU_SERVER,
+    MockKafka,
+    Tansu,
     clean_nats,
     clean_nothing,
     clean_rabbitmq,
@@ -53,14 +58,17 @@ CELERY = (
 
 @dataclass(frozen=True)
 class Way:
-    """An engine or a stream on a broker: what its worker is called with, and how many events are many for it."""
+    """An engine or a stream on a broker: what its worker is called with, how many events are many for it, where the
+    broker is if that is not always the same, and what has to be there."""
 
     engine: str
     broker: str
     worker: tuple[str, ...]
-    service: Service
+    service: Service | MockKafka | Tansu
     clean: Callable[[str], None]
     many: int = 60
+    place: Callable[[], AbstractContextManager[str]] = lambda: nullcontext("")
+    prepare: Callable[[Stage], None] = lambda stage: None
 
 
 PROCRASTINATE = ("-m", "procrastinate", "--app", "support.relayed.engine")
@@ -76,7 +84,13 @@ WAYS = {
     "celery-rabbitmq": Way("celery", RABBITMQ_URL, CELERY, RABBITMQ, clean_rabbitmq),
     "dramatiq-redis": on_redis("dramatiq", "-m", "dramatiq", "support.relayed:engine", "-p", "1", "-t", "2"),
     "procrastinate": Way(
-        "procrastinate", "", (*PROCRASTINATE, "worker", "--concurrency", "2"), POSTGRES, clean_nothing
+        "procrastinate",
+        "",
+        (*PROCRASTINATE, "worker", "--concurrency", "2"),
+        POSTGRES,
+        clean_nothing,
+        place=lambda: jobs(),
+        prepare=lambda stage: stage.run(*PROCRASTINATE, "schema", "--apply"),
     ),
     "taskiq-redis": on_redis(
         "taskiq", "-m", "taskiq", "worker", "support.relayed:engine", "-w", "1", "--max-async-tasks", "2"
@@ -86,6 +100,16 @@ WAYS = {
     ),
     "saq-redis": on_redis("saq", "-m", "saq", "support.relayed.settings"),
     "huey-redis": on_redis("huey", "-m", "huey.bin.huey_consumer", "support.relayed.engine", "-w", "2"),
+    "kafka-mock": Way(
+        "kafka",
+        "",
+        CONSUME,
+        KAFKA,
+        clean_nothing,
+        place=lambda: nullcontext(KAFKA.servers),
+        prepare=lambda stage: KAFKA.make(stage.queue),
+    ),
+    "kafka-tansu": Way("kafka", "", CONSUME, TANSU, clean_nothing, place=TANSU.running),
     "nats": Way("nats", NATS_URL, CONSUME, NATS, clean_nats),
     "rabbitmq": Way("rabbitmq", RABBITMQ_URL, CONSUME, RABBITMQ, clean_rabbitmq),
     "redis": on_redis("redis", *CONSUME),
@@ -172,10 +196,9 @@ class Stage:
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     way = WAYS[request.param]
     way.service.need()
-    with jobs() if way.engine == "procrastinate" else nullcontext("") as broker:
+    with way.place() as broker:
         made = Stage(tmp_path, way, broker)
-        if broker:
-            made.run(*PROCRASTINATE, "schema", "--apply")
+        way.prepare(made)
         yield made
         made.close()
 
@@ -280,6 +303,7 @@ NATS_SERVER = (
     [
         ("celery-redis", "redis://127.0.0.1:{port}/0", REDIS_SERVER),
         ("nats", "nats://127.0.0.1:{port}", NATS_SERVER),
+        ("kafka-tansu", "127.0.0.1:{port}", TANSU_SERVER),
         ("sqs", "http://127.0.0.1:{port}", SQS_SERVER),
     ],
 )

@@ -117,7 +117,14 @@ def sqs() -> Any:
     return SqsQueue(QUEUE, endpoint_url=BROKER, region_name="eu-central-1", **anyone)
 
 
-ENGINES = (celery, dramatiq, procrastinate, taskiq, rq, saq, huey, nats, rabbitmq, redis, sqs)
+def kafka() -> Any:
+    from hookcatch.relay.streams.kafka import KafkaTopic, topic
+
+    topic.ANSWER = 0.5  # the mock cluster does not answer when it is asked for settings
+    return KafkaTopic(BROKER, topic=QUEUE, group=QUEUE)
+
+
+ENGINES = (celery, dramatiq, procrastinate, taskiq, rq, saq, huey, kafka, nats, rabbitmq, redis, sqs)
 
 engine = next(make for make in ENGINES if make.__name__ == ENGINE)()
 hooks.relay(engine, SECRET, patience=4.0)

@@ -15,6 +15,7 @@ EXTRAS = {
     "tornado": ("tornado", "tornado"),
     "sqlalchemy": ("sqlalchemy", "sqlalchemy"),
     "google_functions": ("flask", "google-functions"),
+    "relay.streams.kafka": ("confluent_kafka", "kafka"),
     "relay.streams.nats": ("nats", "nats"),
     "relay.streams.rabbitmq": ("aio_pika", "rabbitmq"),
     "relay.streams.redis": ("redis", "redis"),

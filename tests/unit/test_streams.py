@@ -8,7 +8,7 @@ import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, closing, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,14 +25,20 @@ from hookcatch.relay.streams import consuming
 from hookcatch.relay.streams import nats as nats_stream
 from hookcatch.relay.streams import redis as redis_stream
 from hookcatch.relay.streams import sqs as sqs_stream
+from hookcatch.relay.streams.kafka import KafkaTopic
+from hookcatch.relay.streams.kafka import topic as kafka_topic
 from hookcatch.relay.streams.nats import NatsStream
 from hookcatch.relay.streams.rabbitmq import RabbitQueue
 from hookcatch.relay.streams.redis import RedisStream
 from hookcatch.relay.streams.sqs import SqsQueue
 from support.brokers import (
+    KAFKA,
     NATS_URL,
+    QUICK_KAFKA,
     RABBITMQ_URL,
+    MockKafka,
     clean_nats,
+    clean_nothing,
     clean_rabbitmq,
     clean_redis,
     left_in_nats,
@@ -43,17 +49,92 @@ from support.databases import NATS, RABBITMQ, REDIS, Service
 from support.sqs import SQS, at, clean_sqs, left_in_sqs
 
 
+class Line:
+    """A way to a port that can be cut."""
+
+    def __init__(self, port: int) -> None:
+        self.port = free_port()
+        self._to = port
+        self._passing: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def mend(self) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+
+    async def cut(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._passing:
+            task.cancel()
+        await asyncio.gather(*self._passing, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._pass(reader, writer))
+        self._passing.add(task)
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer):
+            from_broker, to_broker = await asyncio.open_connection("127.0.0.1", self._to)
+            with closing(to_broker), suppress(ConnectionError):
+                await asyncio.gather(self._pour(reader, to_broker), self._pour(from_broker, writer))
+
+    async def _pour(self, source: asyncio.StreamReader, into: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            into.write(data)
+            await into.drain()
+        into.close()
+
+
+@asynccontextmanager
+async def line_to(port: int) -> AsyncIterator[Line]:
+    line = Line(port)
+    await line.mend()
+    yield line
+    await line.cut()
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Kafka tells its clients where they find it, past any line: so it is taken down itself."""
+
+    port: int
+
+    async def mend(self) -> None:
+        KAFKA.up()
+
+    async def cut(self) -> None:
+        KAFKA.down()
+
+
+@asynccontextmanager
+async def switch_of(port: int) -> AsyncIterator[Switch]:
+    yield Switch(port)
+    KAFKA.up()
+
+
 @dataclass(frozen=True)
 class Broker:
     """A real one: how a stream is made of it that is reached through a port, and what is left in that."""
 
-    service: Service
+    service: Service | MockKafka
     stream: Callable[[str, int], Consumer]
     left: Callable[[str], int]
     clean: Callable[[str], None]
+    make: Callable[[str], None] = clean_nothing
+    line: Callable[[int], AbstractAsyncContextManager[Line | Switch]] = line_to
+    says: str = "cannot be consumed, next try"
 
 
 BROKERS = {
+    "kafka": Broker(
+        KAFKA,
+        lambda name, port: KafkaTopic(f"127.0.0.1:{port}", topic=name, group=name, settings=QUICK_KAFKA),
+        lambda name: KAFKA.left(name, name),
+        clean_nothing,
+        KAFKA.make,
+        switch_of,
+        "brokers are down",
+    ),
     "nats": Broker(
         NATS,
         lambda name, port: NatsStream(f"nats://127.0.0.1:{port}", stream=name),
@@ -87,6 +168,12 @@ BROKERS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mock cluster does not answer when it is asked for settings."""
+    monkeypatch.setattr(kafka_topic, "ANSWER", 0.5)
+
+
 @pytest.fixture
 def name() -> str:
     return f"hookcatch_test_{uuid.uuid4().hex}"
@@ -96,6 +183,7 @@ def name() -> str:
 def broker(request: pytest.FixtureRequest, name: str) -> Iterator[Broker]:
     known = BROKERS[request.param]
     known.service.need()
+    known.make(name)
     yield known
     known.clean(name)
 
@@ -186,50 +274,6 @@ def test_a_message_in_the_hands_of_one_that_dies_comes_to_another(stream, broker
     assert broker.left(name) == 0
 
 
-class Line:
-    """A way to a port that can be cut."""
-
-    def __init__(self, port: int) -> None:
-        self.port = free_port()
-        self._to = port
-        self._passing: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
-
-    async def mend(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-
-    async def cut(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._passing:
-            task.cancel()
-        await asyncio.gather(*self._passing, return_exceptions=True)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._pass(reader, writer))
-        self._passing.add(task)
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with closing(writer):
-            from_broker, to_broker = await asyncio.open_connection("127.0.0.1", self._to)
-            with closing(to_broker), suppress(ConnectionError):
-                await asyncio.gather(self._pour(reader, to_broker), self._pour(from_broker, writer))
-
-    async def _pour(self, source: asyncio.StreamReader, into: asyncio.StreamWriter) -> None:
-        while data := await source.read(65536):
-            into.write(data)
-            await into.drain()
-        into.close()
-
-
-@asynccontextmanager
-async def line_to(port: int) -> AsyncIterator[Line]:
-    line = Line(port)
-    await line.mend()
-    yield line
-    await line.cut()
-
-
 def test_a_broker_that_goes_away_and_comes_back_is_sent_to_and_consumed_again(
     broker, name, monkeypatch, caplog
 ):
@@ -237,7 +281,7 @@ def test_a_broker_that_goes_away_and_comes_back_is_sent_to_and_consumed_again(
     monkeypatch.setattr(sqs_stream, "REDELIVERY", 2.0)  # what it has said into the cut line is in flight
 
     async def story() -> None:
-        async with line_to(broker.service.port) as line:
+        async with broker.line(broker.service.port) as line:
             stream = broker.stream(name, line.port)
             work = Work()
 
@@ -246,7 +290,7 @@ def test_a_broker_that_goes_away_and_comes_back_is_sent_to_and_consumed_again(
                 while not work.seen:
                     await asyncio.sleep(0.01)
                 await line.cut()
-                while "cannot be consumed, next try" not in caplog.text:
+                while broker.says not in caplog.text:
                     await asyncio.sleep(0.01)
                 with pytest.raises((OSError, *stream.failures)):
                     await send(stream, "lost")

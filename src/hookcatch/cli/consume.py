@@ -31,7 +31,8 @@ logger: logging.Logger = logging.getLogger("hookcatch")
 )
 @click.option("--log-level", default="info", show_default=True, type=click.Choice(LEVELS))
 def consume(hooks: Hookcatch, concurrency: int | None, log_level: str) -> None:
-    """Run the handlers of the events that the relay of APP has published to a stream: NATS, RabbitMQ, Redis, SQS.
+    """Run the handlers of the events that the relay of APP has published to a stream: Kafka, NATS, RabbitMQ, Redis,
+    SQS.
 
     SIGTERM or Ctrl-C ends it: running handlers get 25 seconds, what is left is given back to other workers. A
     second signal ends it at once.

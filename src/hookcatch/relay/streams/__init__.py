@@ -1,5 +1,5 @@
 """Streams: brokers without workers. An event is published as a signed message, and `hookcatch consume` takes it from
-there. One module for each client library: nats, rabbitmq, redis, sqs.
+there. One module for each client library: kafka, nats, rabbitmq, redis, sqs.
 
     Lease -> send -> broker has confirmed                                             in the process that receives
     broker -> open, take -> perform -> done | again | refuse                          in `hookcatch consume`
