@@ -12,11 +12,13 @@ import logging
 import os
 import random
 import secrets
+import sys
 import threading
 import weakref
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from .concurrency import Asyncio, LoopThread, Patience
 from .core.bridge import Blocking, step
@@ -115,7 +117,7 @@ class Runtime:
         self._worker: Worker | None = None
         self._colour: Asyncio | None = None
         self._running: Future[None] | asyncio.Task[None] | None = None
-        atexit.register(self.close)
+        self._stays = at_exit(self.close)
         _runtimes.add(self)
 
     def enter(self) -> bool:
@@ -187,7 +189,7 @@ class Runtime:
         if not self.alive:  # of a fork's child the threads and the files are the parent's
             return
         self.alive = False
-        atexit.unregister(self.close)
+        self._stays()
         if self._thread is not None:
             asyncio.run_coroutine_threadsafe(self.drain(), self._thread.loop).result()
             self._thread.stop()
@@ -209,6 +211,24 @@ class Runtime:
         except HookcatchError as why:
             answer.set_exception(why)
         return answer
+
+
+def at_exit(close: Callable[[], None]) -> Callable[[], None]:
+    """Have it called when this process ends; answers what takes that back.
+
+    A child of `multiprocessing`, as granian's workers are, leaves by `os._exit` in older Pythons: it runs finalizers
+    of its own, and nothing that `atexit` knows (https://github.com/python/cpython/issues/83856).
+    """
+    atexit.register(close)
+    children: Any = sys.modules.get("multiprocessing.util")  # in such a child it is there
+    finalizer = children.Finalize(None, close, exitpriority=0) if children else None
+
+    def stay() -> None:
+        atexit.unregister(close)
+        if finalizer is not None:
+            finalizer.cancel()
+
+    return stay
 
 
 def _tell_if_failed(running: Future[None] | asyncio.Task[None]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -111,6 +113,39 @@ def test_closing_waits_for_what_runs_and_says_nothing_of_destroyed_tasks(caplog:
     assert done == ["msg_1"]
     assert state(hooks) == ["succeeded"]
     assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+CHILD = """
+import asyncio, multiprocessing, sys, threading
+from hookcatch import Hookcatch
+from hookcatch.core.rows import new_events
+
+hooks = Hookcatch(sys.argv[1])
+shop = hooks.source("shop", "standard_webhooks", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+begun = threading.Event()
+
+@shop.on("order.created")
+async def slow() -> None:
+    begun.set()
+    await asyncio.sleep(0.3)
+
+def serve() -> None:
+    hooks.runtime().blocking()
+    request = shop.sign("order.created", {}, id="msg_1")
+    hooks.inbox().accept(new_events(shop.verify(request), request, shop.endpoint, hooks.clock())).result()
+    begun.wait()
+
+child = multiprocessing.get_context("fork").Process(target=serve)
+child.start()
+child.join()
+print(*(state for _, state in hooks.inbox().counts()))
+"""
+"""What is worked on in a child of `multiprocessing` when it ends."""
+
+
+def test_a_child_of_multiprocessing_ends_when_what_it_works_on_is_done(tmp_path):
+    command = [sys.executable, "-c", CHILD, f"sqlite:///{tmp_path}/inbox.db"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "succeeded\n"
 
 
 def test_closing_twice_is_closing_once():
