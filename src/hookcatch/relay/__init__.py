@@ -169,7 +169,7 @@ def consumer_of(relay: object) -> Consumer:
     if not isinstance(relay.engine, Consumer):
         raise ConfigurationError(
             f"what {type(relay.engine).__name__} has is brought by the engine's own worker; here only a stream is "
-            "consumed: KafkaTopic, NatsStream, RabbitQueue, RedisStream, SqsQueue, or one of your own with consume(...)"
+            "consumed: KafkaTopic, NatsStream, RabbitQueue, RedisStream, SqsQueue, or your own with consume(...)"
         )
     return relay.engine
 
