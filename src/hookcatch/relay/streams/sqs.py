@@ -58,7 +58,13 @@ SETTINGS: Config = Config(
     max_pool_connections=1000,  # those above it would be closed after each message, with a warning
 )
 
-WRONG: tuple[type[Exception], ...] = (ProfileNotFound, InvalidRegionError, ConfigParseError, ValueError, TypeError)
+WRONG: tuple[type[Exception], ...] = (
+    ProfileNotFound,
+    InvalidRegionError,
+    ConfigParseError,
+    ValueError,
+    TypeError,
+)
 NOT_THERE = ("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue")
 DENIED = ("AccessDenied", "AccessDeniedException")
 
