@@ -151,7 +151,7 @@ def no_fence(inbox: Any) -> Any:
 
     sqlite_ops.check_fence = lambda connection, lease: None
     ops.holds = lambda db, lease: True
-    ops.mark = lambda db, lease, run: ops.record(db, lease.event.seq, [run]) is None
+    ops.mark = lambda db, lease, run: ops.record(db, [(lease.event.seq, run)]) is None
     return NoFence(inbox)
 
 

@@ -27,6 +27,7 @@ from hookcatch.inbox.shared.front import Front
 from hookcatch.inbox.shared.inbox import ServerInbox
 from hookcatch.inbox.shared.link import Link
 from hookcatch.inbox.shared.transaction import ServerTransaction
+from hookcatch.inbox.writer import TRIES
 from support.databases import MARIADB, POSTGRES, SERVERS, Server
 from support.tls import certificate, private_key
 
@@ -279,7 +280,7 @@ def test_what_meets_in_a_deadlock_every_time_is_an_error_in_the_end(server, tmp_
 
     with pytest.raises(InboxUnavailable, match="again"):
         inbox._write(deadlock).result(60)
-    assert len(tried) == 9, "once with others, eight times alone"
+    assert len(tried) == 1 + TRIES, "once with others, and so often alone"
     inbox.close()
 
 
