@@ -42,6 +42,11 @@ class Moto(Service):
             asyncio.run(self._server.ready())
         return ""
 
+    @property
+    def is_started(self) -> bool:
+        """Whether it was needed before."""
+        return self._server is not None
+
     def _end(self, owner: int) -> None:
         if self._server is not None and os.getpid() == owner:
             self._server.kill()
@@ -75,7 +80,9 @@ def make_sqs(name: str, **attributes: str) -> str:
 
 
 def clean_sqs(name: str) -> None:
-    """The queue."""
+    """The queue, if this process has a server that could have it."""
+    if not SQS.is_started:
+        return
     with suppress(ClientError):
         client().delete_queue(QueueUrl=client().get_queue_url(QueueName=name)["QueueUrl"])
 
