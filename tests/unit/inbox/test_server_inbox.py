@@ -12,6 +12,7 @@ import pytest
 from hookcatch.core.errors import ConfigurationError, InboxUnavailable, LeaseLost
 from hookcatch.core.model import Accepted, Claim, Close, Duplicate, Duplicates, Run
 from hookcatch.inbox import open_inbox
+from hookcatch.inbox.shared import front
 from hookcatch.inbox.shared.dialect import RUNS
 from hookcatch.inbox.shared.front import FIRST
 from hookcatch.inbox.shared.link import Link
@@ -117,6 +118,22 @@ def test_a_claim_begins_where_the_last_one_got_to_for_what_was_there_is_in_the_i
     found = inbox.lease(token="w", limit=3, now=2000.0, until=2060.0).result()
     assert [lease.event.id for lease in found] == ["early", "evt_6"]
     inbox.close()
+
+
+def test_what_another_process_puts_behind_a_claims_back_is_known_at_once_and_claimed_at_the_next_look(
+    server, tmp_path, monkeypatch
+):
+    url = f"{server.clean(tmp_path)}?server_clock=0"
+    claiming, other = [open_inbox(url, clock=lambda: 2000.0) for _ in range(2)]
+    claiming.open(), other.open()
+    assert claiming.lease(token="w", limit=3, now=2000.0, until=2060.0).result() == ()
+    other.accept([event("spooled", received_at=1000.0)]).result()
+    assert claiming.next_due() == 1000.0, "whoever works until nothing waits must not leave"
+    assert claiming.lease(token="w", limit=3, now=2000.0, until=2060.0).result() == ()
+    monkeypatch.setattr(front, "LOOK", 0.0)
+    (found,) = claiming.lease(token="w", limit=3, now=2000.0, until=2060.0).result()
+    assert found.event.id == "spooled"
+    claiming.close(), other.close()
 
 
 def test_times_that_are_whole_numbers_and_times_that_are_not_come_together(server, tmp_path):

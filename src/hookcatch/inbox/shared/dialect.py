@@ -84,6 +84,8 @@ LEAVING: Columns = MappingProxyType(
     }
 )
 """What the end of a lease says, and of which it is."""
+HELD = "state IN ('running', 'handling')"
+"""What is in somebody's hands."""
 KNOWN = "seq, duplicates, state, at, leased_at, has_body, body_hash, replayed_content, reply"
 """What is asked of the row that an insert made or met: it met one if there are duplicates."""
 
@@ -108,7 +110,7 @@ ON DUPLICATE KEY UPDATE
 _LEAVE = f"""UPDATE {EVENTS} e SET at = g.at, error = g.error, reply = COALESCE(g.reply, e.reply),
 lost = e.lost * g.keeps_lost, lease_token = NULL, leased_at = NULL, state = g.state
 FROM {unnest(LEAVING)} AS g ({", ".join(LEAVING)})
-WHERE e.seq = g.seq AND e.lease_token = g.token AND e.state IN ('running', 'handling') RETURNING e.seq"""
+WHERE e.seq = g.seq AND e.lease_token = g.token AND e.{HELD} RETURNING e.seq"""
 _LEAVE_MYSQL = f"""UPDATE {EVENTS} e JOIN ({{rows}}) g ON e.seq = g.seq
 SET e.at = g.at, e.error = g.error, e.reply = COALESCE(g.reply, e.reply), e.lost = e.lost * g.keeps_lost,
 e.lease_token = NULL, e.leased_at = NULL, e.state = g.state"""

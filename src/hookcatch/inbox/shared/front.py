@@ -6,7 +6,8 @@ a second there are soon 100,000. So a claim begins where the last one of its pro
 
 What comes to lie before that is seen all the same: what this process puts there at once, and what others do within
 LOOK seconds. Others do so rarely, for GRACE covers clocks that differ and commits that cross: it takes a transaction
-that lasts longer than that, a spool that is drained, or a lane that was left by a process without room.
+that lasts longer than that, one of a claim that dies before its commit, a spool that is drained, or a lane that was
+left by a process without room.
 """
 
 from __future__ import annotations

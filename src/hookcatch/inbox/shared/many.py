@@ -1,8 +1,7 @@
 """Many rows in one statement.
 
 Most databases are told a value a place: `VALUES (%s, %s), (%s, %s)`, or, in the place of a table, a SELECT a row.
-PostgreSQL takes arrays, one a column, which
-costs half as much on both sides: `SELECT * FROM unnest(%s::text[], %s::float8[])`.
+PostgreSQL takes arrays, one a column, which costs half as much: `SELECT * FROM unnest(%s::text[], %s::float8[])`.
 """
 
 from __future__ import annotations

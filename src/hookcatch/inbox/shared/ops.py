@@ -26,16 +26,15 @@ from hookcatch.inbox.rows import reply, unreply
 from hookcatch.inbox.rules import ENDED
 
 from . import lanes, rows
-from .dialect import EVENTS, KNOWN, LEAVING, RUNS, Db
+from .dialect import EVENTS, HELD, KNOWN, LEAVING, RUNS, Db
 from .text import text
 
 # MySQL sets columns from left to right and sees what it has set: `state` changes last.
 START = f"""UPDATE {EVENTS} SET at = %s, lease_token = %s, leased_at = %s, attempt = attempt + %s, error = '',
 state = %s WHERE seq = %s"""
 ANEW = f"UPDATE {EVENTS} SET attempt = 0, lost = 0 WHERE seq = %s"
-FENCE = "seq = %s AND lease_token = %s AND state IN ('running', 'handling')"
-FENCES = f"""SELECT seq, lease_token FROM {EVENTS} WHERE seq IN ({{seqs}}) AND state IN ('running', 'handling')
-FOR UPDATE"""
+FENCE = f"seq = %s AND lease_token = %s AND {HELD}"
+FENCES = f"SELECT seq, lease_token FROM {EVENTS} WHERE seq IN ({{seqs}}) AND {HELD} FOR UPDATE"
 LEAVE = f"""UPDATE {EVENTS} SET at = %s, error = %s, reply = COALESCE(%s, reply), lost = lost * %s,
 lease_token = NULL, leased_at = NULL, state = %s WHERE {FENCE}"""
 RELEASE = f"""UPDATE {EVENTS} SET attempt = attempt - 1, error = '', lease_token = NULL, leased_at = NULL, at = %s,

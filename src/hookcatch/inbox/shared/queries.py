@@ -13,7 +13,6 @@ from hookcatch.inbox.rows import unreply
 
 from . import rows
 from .dialect import EVENTS, RUNS, Db
-from .front import FIRST
 from .lanes import call_up, lanes_of
 from .ops import begin_anew, runs_of
 from .text import text, untext
@@ -79,9 +78,8 @@ def counts(db: Db) -> dict[tuple[str, EventState], int]:
 
 def next_due(db: Db) -> float | None:
     """When the earliest of what waits for a worker is due, or lost."""
-    sql = f"SELECT min(at) FROM {EVENTS} WHERE state = %s AND has_body = 1 AND behind = 0 AND at >= %s"
-    starts = {"pending": db.front.start(), "relayed": FIRST, "running": FIRST}
-    times = [db.execute(sql, asked).fetchone()[0] for asked in starts.items()]
+    sql = f"SELECT min(at) FROM {EVENTS} WHERE state = %s AND has_body = 1 AND behind = 0"
+    times = [db.execute(sql, (state,)).fetchone()[0] for state in ("pending", "relayed", "running")]
     return min((float(at) for at in times if at is not None), default=None)
 
 
