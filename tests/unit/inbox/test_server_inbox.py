@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hookcatch.core.errors import ConfigurationError, InboxUnavailable, LeaseLost
-from hookcatch.core.model import Accepted, Claim, Close, Duplicate, Duplicates, Run
+from hookcatch.core.model import Accepted, Claim, Close, Duplicate, Duplicates, Lane, Run
 from hookcatch.inbox import open_inbox
 from hookcatch.inbox.shared import front
 from hookcatch.inbox.shared.dialect import RUNS
@@ -134,6 +134,21 @@ def test_what_another_process_puts_behind_a_claims_back_is_known_at_once_and_cla
     (found,) = claiming.lease(token="w", limit=3, now=2000.0, until=2060.0).result()
     assert found.event.id == "spooled"
     claiming.close(), other.close()
+
+
+def test_whom_another_process_calls_up_is_claimed_at_once_however_long_he_was_behind(server, tmp_path):
+    """As with a relay: one process claims, and the engine's ends the events and calls the next of the lane up."""
+    url = f"{server.clean(tmp_path)}?server_clock=0"
+    claiming, ending = [open_inbox(url, clock=lambda: 2000.0) for _ in range(2)]
+    claiming.open(), ending.open()
+    lane = Lane("order_1", 1, ordered=True)
+    ending.accept([event(f"evt_{n}", received_at=1000.0 + n, lane=lane) for n in range(4)]).result()
+    for n in range(4):
+        (lease,) = claiming.lease(token="w", limit=3, now=2000.0, until=2060.0).result()
+        assert lease.event.id == f"evt_{n}"
+        assert claiming.lease(token="w", limit=3, now=2000.0, until=2060.0).result() == ()
+        ending.settle(lease, [], Close("succeeded")).result()
+    claiming.close(), ending.close()
 
 
 def test_times_that_are_whole_numbers_and_times_that_are_not_come_together(server, tmp_path):

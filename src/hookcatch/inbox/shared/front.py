@@ -6,8 +6,8 @@ a second there are soon 100,000. So a claim begins where the last one of its pro
 
 What comes to lie before that is seen all the same: what this process puts there at once, and what others do within
 LOOK seconds. Others do so rarely, for GRACE covers clocks that differ and commits that cross: it takes a transaction
-that lasts longer than that, one of a claim that dies before its commit, a spool that is drained, or a lane that was
-left by a process without room.
+that lasts longer than that, one of a claim that dies before its commit, or a spool that is drained. While anybody is
+behind in a lane, whom any process may call up, claims look at everything.
 """
 
 from __future__ import annotations
@@ -56,6 +56,10 @@ class Front:
         known = self._reached.get(of)
         looked = self.timer() if start == FIRST or known is None else known.looked
         self._reached = {**self._reached, of: Reached(min(at, now - GRACE), looked)}
+
+    def forget(self) -> None:
+        """Something may come to be pending anywhere: look at everything next."""
+        self._reached = {}
 
     def lower(self, at: float) -> None:
         """Something is pending from `at` on."""

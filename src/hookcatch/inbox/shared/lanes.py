@@ -33,6 +33,7 @@ EXISTS (SELECT 1 FROM {EVENTS} o WHERE o.lane = e.lane AND o.state = 'pending' A
 OR (e.blocks AND EXISTS
 (SELECT 1 FROM {EVENTS} o WHERE o.lane = e.lane AND o.state IN ('dead', 'invalid') AND o.seq < e.seq))
 FROM {EVENTS} e WHERE e.seq IN """
+_BEHIND = f"SELECT 1 FROM {EVENTS} WHERE state = 'pending' AND has_body = 1 AND behind = 1 LIMIT 1"
 _COUNT = f"SELECT count(*) FROM {EVENTS} o WHERE o.lane = %s AND {_IN_WORK}"
 _STANDING = f"""SELECT
 (SELECT max(version) FROM {EVENTS} WHERE lane = %s AND state = 'succeeded' AND version IS NOT NULL),
@@ -44,6 +45,16 @@ PAGE = 250
 
 def due(db: Db, limit: int, now: float, caps: Mapping[str, int], only: str | None) -> list[Row]:
     """Rows that are due and may be taken, up to `limit` of each source: EVENT, the lane, the body."""
+    is_crowded = db.execute(_BEHIND).fetchone() is not None
+    if is_crowded:
+        db.front.forget()
+    found = _due(db, limit, now, caps, only)
+    if is_crowded:  # he may be called up before the next claim, by whomever
+        db.front.forget()
+    return found
+
+
+def _due(db: Db, limit: int, now: float, caps: Mapping[str, int], only: str | None) -> list[Row]:
     if only is None and not caps:
         return _free(db, limit, now, "", ())
     if caps:
@@ -105,6 +116,8 @@ def _free(db: Db, limit: int, now: float, of: str, named: tuple[str, ...]) -> li
         if is_enough:
             break
     _mark(db, places.behind, 1)
+    if places.behind:
+        db.front.forget()
     return found
 
 
